@@ -1,0 +1,34 @@
+#!/usr/bin/env nextflow
+// Rhoma: the homologs of an RNA, with E-values and structure-aware alignments. What runs is chosen by --workflow.
+
+include { helpText ; readJson ; readParameters } from './subworkflows/parameters'
+include { RUN_RECORDS                          } from './subworkflows/run_records'
+include { INDEX                                } from './workflows/index'
+include { SEARCH                               } from './workflows/search'
+
+workflow {
+    main:
+    if ("${params.help}" == 'true') {
+        println(helpText(readJson("${projectDir}/nextflow_schema.json"), workflow.manifest.version))
+    }
+    else if ("${params.version}" == 'true') {
+        println("rhoma ${workflow.manifest.version}")
+    }
+    else {
+        def settings = readParameters(params, projectDir)
+        RUN_RECORDS(settings)
+        if (settings.workflow == 'index') {
+            INDEX(settings)
+        }
+        else if (settings.workflow == 'search') {
+            if (settings.database) {
+                INDEX(settings)
+                index = INDEX.out.index
+            }
+            else {
+                index = channel.value(file(settings.index, glob: false))
+            }
+            SEARCH(settings, index)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// Windows of sequences to unit vectors: an embedding store.
+process EMBED {
+    tag "${meta.id}"
+    label 'process_medium'
+    label 'process_gpu'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    tuple val(meta), path(fasta)
+    path model, stageAs: 'model'
+    val strands
+    val device
+
+    output:
+    tuple val(meta), path("${prefix}.store"), emit: store
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    def bundle = model ? "--model ${model}" : ''
+    def where = [cpu: 'cpu', gpu: 'cuda', auto: 'auto'][device]
+    prefix = task.ext.prefix ?: meta.id
+    """
+    embed.py --fasta ${fasta} --out ${prefix}.store --strands ${strands} ${bundle} --device ${where} --threads ${task.cpus} ${args}
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: meta.id
+    """
+    mkdir ${prefix}.store
+    touch ${prefix}.store/manifest.json
+    """
+}

@@ -1,0 +1,28 @@
+// The homologs of each query of a batch as unaligned FASTA, for MAFFT.
+process QUERY_HOMOLOGS {
+    tag "${meta.id}"
+    label 'process_single'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    tuple val(meta), path(fasta), path(found)
+    val options
+
+    output:
+    tuple val(meta), path("${prefix}.homologs"), emit: homologs
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    prefix = task.ext.prefix ?: meta.id
+    """
+    query.py align --prepare --search ${found} --fasta ${fasta} --out ${prefix}.homologs --threads ${task.cpus} ${options} ${args}
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: meta.id
+    """
+    mkdir ${prefix}.homologs
+    """
+}

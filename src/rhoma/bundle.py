@@ -1,0 +1,122 @@
+"""Writing and reading the networks of model bundles (the part of `model` that needs torch)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from rhoma.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.encoders.registry import load_encoder
+from rhoma.errors import ArtefactError
+from rhoma.heads import HeadConfig
+from rhoma.manifest import ModelManifest, artefact_directory, file_entries, write_manifest
+from rhoma.model import GRAPH
+from rhoma.network import HomologyNetwork
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from rhoma.manifest import EncoderInfo
+
+ENCODER = "encoder.safetensors"
+HEAD = "head.safetensors"
+
+
+def write_bundle(
+    out: Path,
+    network: HomologyNetwork,
+    info: EncoderInfo,
+    *,
+    name: str,
+    window: int,
+    stride: int,
+    training: dict[str, Any],
+    metrics: dict[str, float],
+    licence: str = "MIT",
+    card: str = "",
+    extra: dict[str, str] | None = None,
+) -> None:
+    """Write a model bundle to `out`, fp16 weights, manifest last.
+
+    Args:
+        out: directory; a bundle there is replaced.
+        network: the trained network, adapters merged.
+        info: where the encoder comes from; weights of a compact or adapted encoder are stored.
+        name: of the model.
+        window: length of the windows it was trained on.
+        stride: distance of windows in an index.
+        training: data hash, split hash, configuration.
+        metrics: figures of the validation.
+        licence: of the weights.
+        card: text of ``README.md``, the model card.
+        extra: further text files by name (split, training log).
+    """
+    network = network.cpu().eval()
+    with artefact_directory(out) as directory:
+        save_file(_half(network.head.state_dict()), directory / HEAD)
+        if info.kind == "compact" or info.config.get("adapted"):
+            save_file(_half(network.encoder.state_dict()), directory / ENCODER)  # type: ignore[attr-defined]
+        if info.kind == "compact":
+            from rhoma.export import export_graph
+
+            export_graph(load_network_parts(directory, info, network.config), directory, (ENCODER, HEAD), GRAPH)
+        for file, text in {"README.md": card, **(extra or {})}.items():
+            (directory / file).write_text(text)
+        manifest = ModelManifest(
+            name=name,
+            encoder=info,
+            head=network.config.model_dump(mode="json"),
+            dimension=network.dimension,
+            window=window,
+            stride=stride,
+            training=training,
+            metrics=metrics,
+            licence=licence,
+            files=file_entries(directory),
+        )
+        write_manifest(directory, manifest)
+
+
+def load_network(
+    bundle: Path, manifest: ModelManifest, *, model_dir: Path | str | None = None
+) -> HomologyNetwork:
+    """Return the network of a verified bundle in fp32, in evaluation mode.
+
+    Raises:
+        ArtefactError: its weights do not fit its configuration.
+    """
+    return load_network_parts(bundle, manifest.encoder, HeadConfig.model_validate(manifest.head), model_dir=model_dir)
+
+
+def load_network_parts(
+    bundle: Path, info: EncoderInfo, head: HeadConfig, *, model_dir: Path | str | None = None
+) -> HomologyNetwork:
+    """Return the network of `info` and `head` with the weights found in `bundle`."""
+    if info.kind == "compact":
+        encoder: Any = CompactEncoder(CompactConfig.model_validate(info.config))
+    else:
+        encoder = load_encoder(info, model_dir)
+    network = HomologyNetwork(encoder, head)
+    try:
+        if (bundle / ENCODER).is_file():
+            encoder.load_state_dict(_float(load_file(bundle / ENCODER)))
+        network.head.load_state_dict(_float(load_file(bundle / HEAD)))
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ArtefactError(f"the weights do not fit the manifest ({first})", path=bundle) from error
+    return network.eval()
+
+
+def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous().clone() for k, v in state.items()
+    }
+
+
+def _float(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.to(torch.float32) if v.is_floating_point() else v for k, v in state.items()}

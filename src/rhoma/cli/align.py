@@ -1,0 +1,95 @@
+"""``rhoma query align``: from the hits of a batch to one alignment directory a query."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+
+logger = logging.getLogger(__name__)
+
+
+def align(
+    search: Annotated[
+        Path,
+        typer.Option("--search", "-s", help="Output directory of 'query search' (hits.tsv, alignments/)."),
+    ],
+    fasta: Annotated[
+        Path, typer.Option("--fasta", "--batch", "-f", "-b", help="The queries that were searched with.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make, one sub-directory a query.")],
+    evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
+    max_homologs: Annotated[
+        int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
+    ] = 100,
+    max_identity: Annotated[
+        float,
+        typer.Option(
+            "--max-identity",
+            "--max_identity",
+            max=1.0,
+            help="Leave out homologs more alike than this to a better one.",
+        ),
+    ] = 0.95,
+    aligner: Annotated[
+        Literal["cm", "linsi", "xinsi"],
+        typer.Option(
+            help="What aligns the homologs before the covariance model does: the profile of the search, "
+            "MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod)."
+        ),
+    ] = "cm",
+    mafft: Annotated[
+        Path | None,
+        typer.Option(help="Directory with MAFFT's alignments (<name>.afa) of the files of --prepare."),
+    ] = None,
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Only write the FASTA files for MAFFT (<name>.fasta) into --out."),
+    ] = False,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Model seed written to af3.json.")] = 1,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Align the homologs of every query of a batch to a covariance model.
+
+    Writes homologs.fasta, msa.sto, msa.a3m, af3.json, model.cm and structure.svg into OUT/<query>/, and
+    msa.tsv with the depth, diversity and covariation of every alignment. A query without homologs gets the
+    same files.
+
+    For example: query align --search hits/ --fasta queries.fasta --out msa/
+
+    With MAFFT run elsewhere: query align ... --aligner linsi --out mafft_in/ --prepare, then MAFFT, then
+    query align ... --aligner linsi --out msa/ --mafft mafft_out/
+    """
+    set_up_logging(quiet=quiet)
+    use_threads(threads)
+    if not evalue > 0:
+        raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
+    if not max_identity > 0:
+        raise typer.BadParameter("must be larger than 0", param_hint="--max-identity")
+    from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
+
+    config = AlignConfig(
+        evalue=evalue,
+        max_homologs=max_homologs,
+        max_identity=max_identity,
+        aligner=aligner,
+        rounds=rounds,
+        threads=threads,
+        seed=seed,
+    )
+    if prepare:
+        count = prepare_mafft(search, fasta, out, config)
+        logger.info("%s: %d files for MAFFT", out, count)
+        return
+    with progress("aligned", quiet=quiet) as tell:
+        rows = align_batch(search, fasta, out, config, mafft=mafft, progress=tell)
+    logger.info("%s: %d queries, %d with homologs", out, len(rows), sum(row.homologs > 0 for row in rows))

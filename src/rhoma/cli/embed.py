@@ -1,0 +1,75 @@
+"""``rhoma embed``: sequences to an embedding store of window vectors."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+logger = logging.getLogger(__name__)
+
+
+@app.command()
+def embed(
+    fasta: Annotated[Path, typer.Option("--fasta", "-f", help="The sequences (FASTA; plain, gzip or bgzip).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the store to make.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model bundle, or the name of a public encoder; by default the shipped encoder."),
+    ] = None,
+    model_dir: Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")] = None,
+    strands: Annotated[
+        Literal["+", "both"], typer.Option(help="Strands to embed: + for a database, both for queries.")
+    ] = "+",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
+    ] = "cpu",
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Turn sequences into window vectors: an embedding store.
+
+    A run that was killed goes on where it stopped when it is started again.
+
+    Examples:
+
+        rhoma embed --fasta database.fasta --out database.store
+
+        rhoma embed --fasta queries.fasta --out queries.store --strands both
+
+        rhoma embed --fasta database.fasta --out s --model rinalmo-giga --model-dir DIR --device cuda
+    """
+    use_threads(threads)
+    set_up_logging(quiet=quiet)
+    from rhoma.model import load_embedder
+    from rhoma.sequences import read_fasta
+    from rhoma.store import write_store
+
+    records, skipped = read_fasta(fasta, short="skip")
+    for record in skipped[:10]:
+        logger.warning("skipped %s: %s", record.id, record.reason)
+    if len(skipped) > 10:
+        logger.warning("skipped %d records in all", len(skipped))
+    embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
+    with progress("windows embedded", quiet=quiet) as tell:
+        store = write_store(out, records, embedder, strands=strands, progress=tell)
+    logger.info(
+        "%s: %d sequences, %d windows of %d nt, %d dimensions, model %s",
+        out,
+        store.manifest.n_sequences,
+        store.manifest.n_windows,
+        store.manifest.window,
+        store.manifest.dimension,
+        store.manifest.model.name,
+    )

@@ -1,0 +1,72 @@
+"""``rhoma query report``: the outputs of all batches as merged tables and one page."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rhoma.cli.common import Quiet, set_up_logging
+
+logger = logging.getLogger(__name__)
+
+
+def report(
+    search: Annotated[
+        list[Path],
+        typer.Option("--search", "-s", help="Output directory of 'query search'; again for every batch."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the tables and the page.")],
+    msa: Annotated[
+        list[Path] | None,
+        typer.Option("--msa", "-m", help="Output directory of 'query align'; again for every batch."),
+    ] = None,
+    fasta: Annotated[
+        list[Path] | None,
+        typer.Option("--fasta", "-f", help="The queries, for their order; again for every file."),
+    ] = None,
+    skipped: Annotated[
+        list[Path] | None,
+        typer.Option(help="Table of the records that were not searched (id, length, reason)."),
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="The run's parameters, a JSON object.")] = None,
+    versions: Annotated[Path | None, typer.Option(help="Versions of the programs, YAML.")] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "RNA homology search",
+    evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
+    top: Annotated[int, typer.Option(min=1, help="Hits in the table of a query.")] = 25,
+    sections: Annotated[
+        int, typer.Option(min=0, help="Queries shown in full; the rest is in the overview.")
+    ] = 500,
+    quiet: Quiet = False,
+) -> None:
+    """Merge the outputs of all batches, and write the report.
+
+    Writes hits.tsv, hits.m8, hits.tblout (where a covariance model scored), msa.tsv, rhoma_queries_mqc.tsv
+    (for MultiQC) and report.html, which needs no other file and no network, into OUT.
+
+    For example: query report --search hits/ --msa msa/ --fasta queries.fasta --out out/
+    """
+    set_up_logging(quiet=quiet)
+    if not evalue > 0:
+        raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
+    from rhoma.report.collect import collect
+    from rhoma.report.merge import merge_tables
+    from rhoma.report.multiqc import write_multiqc
+    from rhoma.report.page import PageConfig, write_page
+
+    run = collect(
+        search,
+        msa or (),
+        fasta=fasta or (),
+        skipped=skipped or (),
+        parameters=params,
+        versions=versions,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    merge_tables(search, run, out)
+    write_multiqc(run, out / "rhoma_queries_mqc.tsv", evalue=evalue)
+    page = out / "report.html"
+    write_page(run, page, PageConfig(title=title, evalue=evalue, top=top, sections=sections))
+    logger.info("%s: %d queries", page, len(run.queries))

@@ -1,0 +1,1 @@
+"""Encoders: from a nucleotide sequence to one state per nucleotide, behind one protocol."""

@@ -1,0 +1,115 @@
+"""The public encoders by name, and how each is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rhoma.errors import InputError, ToolError
+
+if TYPE_CHECKING:
+    from rhoma.encoders.protocol import Encoder
+    from rhoma.manifest import EncoderInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEncoder:
+    """A published RNA language model.
+
+    Attributes:
+        kind: the library that loads it.
+        hub_id: its name on the Hugging Face hub.
+        model: the class of the library, empty where the directory names its own.
+        max_length: longest input in nucleotides, without special tokens.
+        licence: of weights and of the code that runs them.
+    """
+
+    kind: Literal["multimolecule", "omnigenome"]
+    hub_id: str
+    model: str
+    max_length: int
+    licence: str
+
+
+_AGPL = "AGPL-3.0-or-later"
+# limits as the models' position tables set them; RiNALMo, ERNIE-RNA and UTR-LM: the length they were trained to
+PUBLIC: dict[str, PublicEncoder] = {
+    "rinalmo-giga": PublicEncoder("multimolecule", "multimolecule/rinalmo-giga", "RiNALMo", 1022, _AGPL),
+    "rinalmo-mega": PublicEncoder("multimolecule", "multimolecule/rinalmo-mega", "RiNALMo", 1022, _AGPL),
+    "rinalmo-micro": PublicEncoder("multimolecule", "multimolecule/rinalmo-micro", "RiNALMo", 1022, _AGPL),
+    "rnafm": PublicEncoder("multimolecule", "multimolecule/rnafm", "RnaFm", 1022, _AGPL),
+    "rnabert": PublicEncoder("multimolecule", "multimolecule/rnabert", "RnaBert", 438, _AGPL),
+    "ernierna": PublicEncoder("multimolecule", "multimolecule/ernierna", "ErnieRna", 1022, _AGPL),
+    "rnaernie": PublicEncoder("multimolecule", "multimolecule/rnaernie", "RnaErnie", 510, _AGPL),
+    "splicebert": PublicEncoder("multimolecule", "multimolecule/splicebert", "SpliceBert", 1022, _AGPL),
+    "utrlm": PublicEncoder("multimolecule", "multimolecule/utrlm-te_el", "UtrLm", 1022, _AGPL),
+    "omnigenome-52m": PublicEncoder("omnigenome", "yangheng/OmniGenome-52M", "", 1022, "MIT"),
+    "omnigenome-186m": PublicEncoder("omnigenome", "yangheng/OmniGenome-186M", "", 1022, "MIT"),
+}
+_WEIGHTS = ("*.safetensors", "*.bin")
+
+
+def find_spec(info: EncoderInfo) -> PublicEncoder:
+    """Return the public encoder with the hub id of `info`.
+
+    Raises:
+        InputError: there is none.
+    """
+    for spec in PUBLIC.values():
+        if spec.hub_id == info.hub_id:
+            return spec
+    raise InputError(
+        f"no public encoder has the hub id {info.hub_id!r}", remedy=f"known: {', '.join(sorted(PUBLIC))}"
+    )
+
+
+def load_encoder(info: EncoderInfo, model_dir: Path | str | None) -> Encoder:
+    """Return the public encoder of `info`, from `model_dir` or else from the hub's local cache or the hub.
+
+    Raises:
+        InputError: an unknown encoder, or a directory without its files.
+        ArtefactError: the weights lack parameters.
+        ToolError: the library that loads it is not installed.
+    """
+    spec = find_spec(info)
+    source = _source(spec, model_dir)
+    try:
+        if spec.kind == "multimolecule":
+            from rhoma.encoders.multimolecule import MultiMoleculeEncoder
+
+            return MultiMoleculeEncoder(spec, source)
+        from rhoma.encoders.omnigenome import OmniGenomeEncoder
+
+        return OmniGenomeEncoder(spec, source, structure=bool(info.config.get("structure")))
+    except ImportError as error:
+        raise ToolError(
+            spec.kind, f"cannot be imported ({error})", remedy="pip install 'rhoma[hub]'"
+        ) from error
+
+
+def weights_sha256(info: EncoderInfo, model_dir: Path | str | None) -> str:
+    """Return one sha256 over the weight files in `model_dir`, or over the hub id where there is no directory."""
+    state = hashlib.sha256(str(info.hub_id).encode())
+    if model_dir is not None:
+        for pattern in _WEIGHTS:
+            for path in sorted(Path(model_dir).glob(pattern)):
+                with path.open("rb") as handle:
+                    state.update(hashlib.file_digest(handle, "sha256").digest())
+    return state.hexdigest()
+
+
+def _source(spec: PublicEncoder, model_dir: Path | str | None) -> str:
+    if model_dir is None:
+        return spec.hub_id
+    directory = Path(model_dir)
+    if not (directory / "config.json").is_file():
+        raise InputError(
+            "has no config.json",
+            path=directory,
+            remedy=f"give the directory that holds a download of {spec.hub_id}",
+        )
+    if not any(path for pattern in _WEIGHTS for path in directory.glob(pattern)):
+        raise InputError("has no weights (*.safetensors)", path=directory, remedy="download the model again")
+    return str(directory)

@@ -1,0 +1,116 @@
+"""The compact network as an ONNX graph whose weights stay in the bundle's safetensors files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import struct
+from typing import TYPE_CHECKING
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rhoma.encoders.protocol import TokenBatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rhoma.network import HomologyNetwork
+
+OPSET = 20
+_TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
+
+
+class _FromIds(nn.Module):
+    """Ids in, unit vectors out: token 0 is padding, every other token a nucleotide."""
+
+    def __init__(self, network: HomologyNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor) -> Tensor:
+        present = ids > 0
+        return functional.normalize(self.network(TokenBatch(ids, present, present)), dim=-1)
+
+
+def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, str], name: str) -> None:
+    """Write `directory/name`: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows.
+
+    Args:
+        network: a network with the compact encoder, in fp32, on the processor.
+        directory: the bundle, which holds the weights already.
+        weights: file names of the encoder's and of the head's weights; the graph points into them, so that the
+            weights are stored once.
+        name: of the graph's file.
+
+    Raises:
+        ValueError: a parameter of the graph is in neither file.
+    """
+    stored = {
+        f"network.{part}.{key}": (file, entry)
+        for part, file in zip(("encoder", "head"), weights, strict=True)
+        for key, entry in safetensors_layout(directory / file).items()
+    }
+    wrapped = _FromIds(network).eval()
+    example = torch.ones((2, 24), dtype=torch.int64)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    program = torch.onnx.export(
+        wrapped,
+        (example,),
+        input_names=["ids"],
+        output_names=["vectors"],
+        opset_version=OPSET,
+        dynamic_shapes={"ids": {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("length", min=1)}},
+        dynamo=True,
+        optimize=False,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    for node in model.graph.node:
+        # where in the source a node comes from is of no use to a reader of the bundle, and differs by installation
+        del node.metadata_props[:]
+        node.doc_string = ""
+    casts = []
+    kept = []
+    for tensor in model.graph.initializer:
+        if tensor.name not in stored:
+            if tensor.name.startswith("network."):
+                raise ValueError(f"{tensor.name} is in neither of {weights}")
+            kept.append(tensor)
+            continue
+        file, (dtype, shape, offset, length) = stored[tensor.name]
+        pointer = TensorProto(name=f"{tensor.name}.stored", data_type=_TYPES[dtype], dims=shape)
+        pointer.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", file), ("offset", str(offset)), ("length", str(length))):
+            pointer.external_data.add(key=key, value=value)
+        kept.append(pointer)
+        casts.append(helper.make_node("Cast", [pointer.name], [tensor.name], to=tensor.data_type))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    (directory / name).write_bytes(model.SerializeToString(deterministic=True))
+    onnx.checker.check_model(str(directory / name))
+
+
+def safetensors_layout(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
+    """Return (dtype, shape, offset in the file, bytes) of every tensor of a safetensors file.
+
+    The format: 8 bytes with the header's length, a JSON header, the data (github.com/huggingface/safetensors).
+    """
+    with path.open("rb") as handle:
+        size = struct.unpack("<Q", handle.read(8))[0]
+        header = json.loads(handle.read(size))
+    return {
+        key: (entry["dtype"], entry["shape"], 8 + size + entry["data_offsets"][0],
+              entry["data_offsets"][1] - entry["data_offsets"][0])
+        for key, entry in header.items()
+        if key != "__metadata__"
+    }

@@ -1,0 +1,9 @@
+"""The index bundle: unique sequences, their window vectors and their 7-mers, in append-only segments.
+
+* ``protocol``: what every vector index can do. ``flat``, ``hnsw``, ``ivfpq``: the three of them.
+* ``kmers``: exact cosine of sparse 7-mer vectors, an inverted index.
+* ``topk``: the best k with stable ties, and the merging of such lists.
+* ``segment``, ``bundle``: reading. ``build``, ``mmseqs``: making, adding, deleting, compacting.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,268 @@
+"""Model bundles: an encoder and a head in one directory, and the embedder that search and index use.
+
+A bundle holds ``manifest.json``, ``encoder.safetensors`` (unless the encoder is a public one, which the manifest names),
+``head.safetensors`` and, for the compact encoder, ``network.onnx``: the same network as a graph whose weights are
+read from the two safetensors files, so that onnxruntime can run it without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputError
+from rhoma.manifest import MANIFEST, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+Device = Literal["auto", "cpu", "cuda"]
+GRAPH = "network.onnx"
+# nucleotides a forward pass, padding included: states of a batch stay in the processor's cache
+_BATCH_NUCLEOTIDES = {"cpu": 4_096, "cuda": 131_072}
+
+
+class Embedder(Protocol):
+    """What stores, indexes and searches ask of a model: a name, a fingerprint, the shape of windows, and vectors."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the model."""
+
+    @property
+    def sha256(self) -> str:
+        """Return the fingerprint of the model, for a bundle the sha256 of its manifest."""
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of a vector."""
+
+    @property
+    def window(self) -> int:
+        """Return the length of a window in nucleotides."""
+
+    @property
+    def stride(self) -> int:
+        """Return the distance of two windows in nucleotides."""
+
+    def embed(
+        self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return (n, d) float32 unit rows, one a sequence (upper-case RNA), in their order."""
+
+
+class BatchedEmbedder:
+    """An embedder over a function from a list of sequences to vectors; equal sequences are embedded once."""
+
+    def __init__(
+        self,
+        forward: Callable[[list[str]], NDArray[np.float32]],
+        *,
+        name: str,
+        sha256: str,
+        dimension: int,
+        window: int,
+        stride: int,
+        batch_nucleotides: int = _BATCH_NUCLEOTIDES["cpu"],
+    ) -> None:
+        self.name = name
+        self.sha256 = sha256
+        self.dimension = dimension
+        self.window = window
+        self.stride = stride
+        self._forward = forward
+        self._batch = batch_nucleotides
+
+    def embed(
+        self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return (n, d) float32 unit rows in the order of `sequences`.
+
+        Sequences of like length share a batch; padding moves a vector by rounding only.
+
+        Raises:
+            InputError: an empty sequence, or one longer than the window.
+        """
+        distinct: dict[str, list[int]] = {}
+        for row, sequence in enumerate(sequences):
+            if not 0 < len(sequence) <= self.window:
+                raise InputError(
+                    f"a window of {len(sequence)} nt does not fit the model {self.name}",
+                    remedy=f"cut sequences into windows of 1 to {self.window} nt",
+                )
+            distinct.setdefault(sequence, []).append(row)
+        ordered = sorted(distinct, key=lambda s: (len(s), s))
+        out = np.empty((len(sequences), self.dimension), dtype=np.float32)
+        start = 0
+        while start < len(ordered):
+            end = start + 1
+            while end < len(ordered) and (end - start + 1) * len(ordered[end]) <= self._batch:
+                end += 1
+            vectors = self._forward(ordered[start:end])
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            for sequence, vector in zip(ordered[start:end], vectors, strict=True):
+                out[distinct[sequence]] = vector
+            start = end
+            if progress is not None:
+                progress(start, len(ordered))
+        return out
+
+
+def shipped_bundle() -> Path:
+    """Return the directory of the compact encoder that comes with Rhoma.
+
+    Raises:
+        ArtefactError: this installation lacks it.
+    """
+    candidates = [Path(str(files("rhoma"))) / "assets" / "encoder", Path(__file__).parents[2] / "assets" / "encoder"]
+    for candidate in candidates:
+        if (candidate / MANIFEST).is_file():
+            return candidate
+    raise ArtefactError("the shipped encoder is missing", path=candidates[-1], remedy="install Rhoma again")
+
+
+def load_embedder(
+    model: Path | str | None = None,
+    *,
+    device: Device = "cpu",
+    threads: int | None = None,
+    model_dir: Path | str | None = None,
+    runtime: Literal["auto", "onnx", "torch"] = "auto",
+) -> Embedder:
+    """Return the embedder of a bundle or of a public encoder.
+
+    Args:
+        model: directory of a bundle; the name of a public encoder such as ``rinalmo-giga``, whose mean state is then
+            the vector; None for the shipped encoder.
+        device: ``auto`` takes a GPU where there is one.
+        threads: processor threads; None leaves it to the library.
+        model_dir: directory with the weights of a public encoder.
+        runtime: ``auto`` takes onnxruntime where the bundle has a graph and the device is the processor.
+
+    Raises:
+        ArtefactError: the bundle is damaged or newer than this version.
+        DeviceError: ``cuda`` where there is no GPU.
+        InputError: no such bundle or encoder.
+    """
+    from rhoma.encoders.registry import PUBLIC
+
+    if model is not None and str(model) in PUBLIC and not Path(model).exists():
+        return _public_embedder(str(model), device, threads, model_dir)
+    bundle = shipped_bundle() if model is None else Path(model)
+    if not (bundle / MANIFEST).is_file():
+        raise InputError(
+            "is no model bundle",
+            path=bundle,
+            remedy=f"give a directory with {MANIFEST}, or one of {', '.join(sorted(PUBLIC))}",
+        )
+    manifest = read_manifest(bundle, ModelManifest)
+    verify_files(bundle, manifest)
+    fingerprint = sha256_file(bundle / MANIFEST)
+    where = _resolve_device(device)
+    graph = GRAPH in manifest.files
+    if runtime == "onnx" and not graph:
+        raise ArtefactError(f"has no {GRAPH}", path=bundle, remedy="use the torch runtime")
+    if graph and where == "cpu" and runtime != "torch":
+        forward = _onnx_forward(bundle, threads)
+    else:
+        from rhoma.bundle import load_network
+
+        forward = _torch_forward(load_network(bundle, manifest, model_dir=model_dir), where, threads)
+    return BatchedEmbedder(
+        forward,
+        name=manifest.name,
+        sha256=fingerprint,
+        dimension=manifest.dimension,
+        window=manifest.window,
+        stride=manifest.stride,
+        batch_nucleotides=_BATCH_NUCLEOTIDES[where],
+    )
+
+
+def _public_embedder(
+    name: str, device: Device, threads: int | None, model_dir: Path | str | None
+) -> BatchedEmbedder:
+    from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256
+    from rhoma.heads import HeadConfig
+    from rhoma.network import HomologyNetwork
+
+    spec = PUBLIC[name]
+    where = _resolve_device(device)
+    info = EncoderInfo(kind=spec.kind, hub_id=spec.hub_id)
+    network = HomologyNetwork(load_encoder(info, model_dir), HeadConfig(kind="mean"))
+    weights = weights_sha256(info, model_dir)
+    return BatchedEmbedder(
+        _torch_forward(network, where, threads),
+        name=name,
+        sha256=hashlib.sha256(f"{name} mean {weights}".encode()).hexdigest(),
+        dimension=network.dimension,
+        window=min(128, spec.max_length),
+        stride=min(64, spec.max_length // 2),
+        batch_nucleotides=_BATCH_NUCLEOTIDES[where],
+    )
+
+
+def _resolve_device(device: Device) -> Literal["cpu", "cuda"]:
+    if device == "cpu":
+        return "cpu"
+    try:
+        import torch
+
+        present = torch.cuda.is_available()
+    except ImportError:
+        present = False
+    if device == "cuda" and not present:
+        raise DeviceError("a GPU was asked for (--device cuda), but none can be used. Remedy: --device cpu or auto")
+    return "cuda" if present else "cpu"
+
+
+def _onnx_forward(bundle: Path, threads: int | None) -> Callable[[list[str]], NDArray[np.float32]]:
+    import onnxruntime
+
+    from rhoma.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.inter_op_num_threads = 1
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(bundle / GRAPH, options, providers=["CPUExecutionProvider"])
+    table = lookup_table(COMPACT_VOCABULARY, unknown=5)
+
+    def forward(sequences: list[str]) -> NDArray[np.float32]:
+        ids, _, _ = tokenize(sequences, table, max_length=1 << 20)
+        vectors: NDArray[np.float32] = session.run(None, {"ids": ids})[0]
+        return vectors
+
+    return forward
+
+
+def _torch_forward(
+    network: object, device: Literal["cpu", "cuda"], threads: int | None
+) -> Callable[[list[str]], NDArray[np.float32]]:
+    import torch
+
+    from rhoma.network import HomologyNetwork
+
+    assert isinstance(network, HomologyNetwork)
+    network.eval().to(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+    def forward(sequences: list[str]) -> NDArray[np.float32]:
+        try:
+            # bf16 on a GPU moves a cosine by less than the fp16 that stores keep
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+                vectors = network(network.encoder.tokenize(sequences).to(device))
+        except torch.OutOfMemoryError as error:
+            raise DeviceMemoryError("the GPU's memory does not hold a batch of windows") from error
+        result: NDArray[np.float32] = vectors.float().cpu().numpy()
+        return result
+
+    return forward

@@ -1,0 +1,167 @@
+"""Which hits become rows: those under the E-value, in the search's alignment, and not all the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.errors import InputError
+from rhoma.msa.stockholm import Alignment, parse_region, ungapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rhoma.hits import Hit
+    from rhoma.sequences import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Homolog:
+    """A hit with its letters.
+
+    Attributes:
+        name: ``target/start-end``, start > end on the minus strand (as Rfam and Infernal name regions).
+        sequence: the letters of the region on the strand of the hit, upper-case RNA.
+        hit: the row of the hits table.
+    """
+
+    name: str
+    sequence: str
+    hit: Hit
+
+
+def region_name(hit: Hit) -> str:
+    """Returns ``target/start-end`` of a hit, with start > end on the minus strand."""
+    start, end = (hit.tstart, hit.tend) if hit.strand == "+" else (hit.tend, hit.tstart)
+    return f"{hit.target}/{start}-{end}"
+
+
+def _hit_of_row(name: str, hits: dict[str, list[Hit]]) -> Hit | None:
+    """Returns the hit that a row stands for: of the same strand and with the largest overlap."""
+    region = parse_region(name)
+    if region is None or region[0] not in hits:
+        return None
+    target, start, end = region
+    low, high = min(start, end), max(start, end)
+
+    def fit(hit: Hit) -> tuple[int, bool, float]:
+        overlap = min(high, hit.tend) - max(low, hit.tstart) + 1
+        return overlap, (hit.strand == "-") == (start > end), -hit.evalue
+
+    best = max(hits[target], key=fit)
+    return best if fit(best)[0] > 0 else None
+
+
+def place_query(alignment: Alignment, query: Record) -> Alignment:
+    """Returns the alignment with the whole query, under its own name, as the first row.
+
+    Ends of the query that the search's alignment has cut off come back as columns of the query alone.
+
+    Raises:
+        InputError: the first row is no part of the query.
+    """
+    row = alignment.rows[0]
+    letters = ungapped(row)
+    at = query.sequence.find(letters)
+    if at < 0 or not letters:
+        raise InputError(
+            "the first row of its alignment is not this sequence",
+            record=query.id,
+            remedy="give the FASTA file that was searched with",
+        )
+    before, after = query.sequence[:at], query.sequence[at + len(letters) :]
+    rows = [before + row + after]
+    rows += ["-" * len(before) + other + "-" * len(after) for other in alignment.rows[1:]]
+    return Alignment((query.id, *alignment.names[1:]), tuple(rows))
+
+
+def encode(rows: Sequence[str]) -> NDArray[np.uint8]:
+    """Returns the rows as bytes, shape (rows, columns)."""
+    return np.frombuffer("".join(rows).encode("ascii"), dtype=np.uint8).reshape(len(rows), -1)
+
+
+def identities(row: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Returns, for each of the others, the share of equal letters over the columns where both rows have one.
+
+    Args:
+        row: shape (columns,), as of :func:`encode`.
+        others: shape (n, columns).
+
+    Returns:
+        Shape (n,), between 0 and 1; 0 where no column is shared.
+    """
+    gap = ord("-")
+    both = (row != gap) & (others != gap)
+    same = (row == others) & both
+    shared: NDArray[np.int64] = both.sum(axis=1)
+    return np.asarray(same.sum(axis=1) / np.maximum(shared, 1), dtype=np.float64)
+
+
+def choose_homologs(
+    alignment: Alignment,
+    hits: Sequence[Hit],
+    *,
+    evalue: float,
+    max_homologs: int,
+    max_identity: float,
+) -> tuple[Alignment, list[Homolog]]:
+    """Returns the alignment of the query and its homologs, best first, and the homologs.
+
+    Rows are taken by (E-value, score, name) while there are fewer than ``max_homologs``. A row more than
+    ``max_identity`` identical to one taken before is left out, unless it covers at least 10 % more columns.
+    The query takes no part in this: a homolog with its very sequence is kept, once.
+
+    Args:
+        alignment: the query first; rows that stand for no hit are dropped.
+        hits: the hits of this query.
+        evalue: largest E-value.
+        max_homologs: most homologs.
+        max_identity: between 0 and 1; 1 drops nothing but exact copies.
+    """
+    by_target: dict[str, list[Hit]] = {}
+    for hit in hits:
+        if hit.evalue <= evalue:
+            by_target.setdefault(hit.target, []).append(hit)
+    found: dict[int, Hit] = {}
+    for index, name in enumerate(alignment.names[1:], 1):
+        match = _hit_of_row(name, by_target)
+        if match is not None:
+            found[index] = match
+    order = sorted(found, key=lambda i: (found[i].evalue, -found[i].score, alignment.names[i]))
+    codes = encode(alignment.rows)
+    letters = (codes != ord("-")).sum(axis=1)
+    taken: list[int] = []
+    for index in order:
+        if len(taken) == max_homologs:
+            break
+        if taken:
+            same = identities(codes[index], codes[taken])
+            copies = (same > max_identity) | (same == 1.0)
+            if bool(np.any(copies & (letters[index] < 1.1 * letters[taken]))):
+                continue
+        taken.append(index)
+    kept = alignment.keep([0, *taken])
+    homologs = []
+    for row, index in zip(kept.rows[1:], taken, strict=True):
+        region = parse_region(alignment.names[index])
+        name = alignment.names[index]
+        if region is not None and found[index].strand == "-" and region[1] < region[2]:
+            name = f"{region[0]}/{region[2]}-{region[1]}"
+        homologs.append(Homolog(name, ungapped(row), found[index]))
+    return Alignment((kept.names[0], *(h.name for h in homologs)), kept.rows), homologs
+
+
+def format_homologs(homologs: Sequence[Homolog]) -> str:
+    """Returns the homologs as FASTA (hit regions as the strand reads, without the query)."""
+    lines = []
+    for homolog in homologs:
+        hit = homolog.hit
+        bits = "" if np.isnan(hit.bits) else f" bits={hit.bits:.1f}"
+        family = f" family={hit.family}" if hit.family else ""
+        lines.append(f">{homolog.name} strand={hit.strand} evalue={hit.evalue:.2e}{bits}{family}")
+        lines += [homolog.sequence[i : i + 80] for i in range(0, len(homolog.sequence), 80)]
+    return "".join(f"{line}\n" for line in lines)

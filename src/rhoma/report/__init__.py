@@ -1,0 +1,1 @@
+"""The report of a run: merged tables and one self-contained HTML page."""

@@ -1,0 +1,216 @@
+"""What the report shows: the outputs of all batches, read and put in the order of the input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rhoma.errors import InputError
+from rhoma.hits import read_hits_tsv
+from rhoma.msa.quality import Quality, read_quality
+from rhoma.msa.stockholm import read_stockholm
+from rhoma.sequences import Skipped, read_fasta, safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rhoma.hits import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """One query of the run.
+
+    Attributes:
+        name: its id.
+        directory: its directory name among the outputs.
+        length: nucleotides; 0 where no alignment step told.
+        hits: all reported hits, best first.
+        quality: the row of msa.tsv, None without an alignment step.
+        msa: the directory with its alignment files, None likewise.
+    """
+
+    name: str
+    directory: str
+    length: int
+    hits: tuple[Hit, ...]
+    quality: Quality | None
+    msa: Path | None
+
+    def passing(self, evalue: float) -> tuple[Hit, ...]:
+        """Returns the hits at or under an E-value."""
+        return tuple(hit for hit in self.hits if hit.evalue <= evalue)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that is known of a run.
+
+    Attributes:
+        queries: in the order of the input.
+        skipped: records that were not searched.
+        parameters: name and value, as text, sorted by name.
+        versions: program and version, sorted by name.
+    """
+
+    queries: tuple[QueryResult, ...]
+    skipped: tuple[Skipped, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    versions: tuple[tuple[str, str], ...] = field(default=())
+
+
+def read_skipped(path: Path) -> list[Skipped]:
+    """Returns the rows of a ``skipped.tsv`` (id, length, reason; a header line first).
+
+    Raises:
+        InputError: the file is missing or has other columns.
+    """
+    if not path.is_file():
+        raise InputError("no such file", path=path, remedy="give the skipped.tsv of 'query prepare'")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        cells = line.split("\t")
+        if len(cells) != 3 or (number > 0 and not cells[1].isdigit()):
+            raise InputError(f"line {number + 1} is not: id, length, reason (tab-separated)", path=path)
+        if number > 0:
+            rows.append(Skipped(cells[0], int(cells[1]), cells[2]))
+    return rows
+
+
+def _text(value: Any) -> str:
+    """Returns a parameter as the user would write it."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def read_parameters(path: Path) -> list[tuple[str, str]]:
+    """Returns the parameters of a JSON object, sorted by name.
+
+    Raises:
+        InputError: the file is missing or is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such file", path=path, remedy="give the run's parameters as JSON") from None
+    except ValueError as error:
+        raise InputError(f"is no JSON ({error})", path=path) from error
+    if not isinstance(content, dict):
+        raise InputError("is no JSON object", path=path, remedy='write it as {"name": value, ...}')
+    return sorted((str(key), _text(value)) for key, value in content.items())
+
+
+def read_versions(path: Path) -> list[tuple[str, str]]:
+    """Returns (program, version) of a versions file of nf-core: YAML of process to program to version.
+
+    Programs that several processes name are listed once, with every version that was seen.
+
+    Raises:
+        InputError: the file is missing or of another form.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise InputError("no such file", path=path, remedy="give the run's versions as YAML") from None
+    except yaml.YAMLError as error:
+        raise InputError("is no YAML", path=path) from error
+    if not isinstance(content, dict):
+        raise InputError("is no YAML mapping", path=path)
+    seen: dict[str, set[str]] = {}
+    for key, value in content.items():
+        entries = value if isinstance(value, dict) else {key: value}
+        for program, version in entries.items():
+            seen.setdefault(str(program), set()).add(str(version))
+    return sorted((program, ", ".join(sorted(versions))) for program, versions in seen.items())
+
+
+def _by_query(directories: Sequence[Path]) -> dict[str, list[Hit]]:
+    """Returns the hits of all search directories by query; a query in two directories is refused."""
+    hits: dict[str, list[Hit]] = {}
+    for directory in directories:
+        batch: dict[str, list[Hit]] = {}
+        for hit in read_hits_tsv(directory / "hits.tsv"):
+            batch.setdefault(hit.query, []).append(hit)
+        for query in batch.keys() & hits.keys():
+            raise InputError(
+                "has hits in an earlier directory too",
+                path=directory,
+                record=query,
+                remedy="name each batch once",
+            )
+        hits |= batch
+    return hits
+
+
+def collect(
+    search: Sequence[Path],
+    msa: Sequence[Path] = (),
+    *,
+    fasta: Sequence[Path] = (),
+    skipped: Sequence[Path] = (),
+    parameters: Path | None = None,
+    versions: Path | None = None,
+) -> Run:
+    """Returns what the report shows.
+
+    The queries come in the order of ``fasta``; without it in that of the ``msa`` directories and their
+    tables, and those known by their hits alone come last, by name.
+
+    Args:
+        search: output directories of searches.
+        msa: output directories of alignment steps.
+        fasta: the queries, for their order and length.
+        skipped: tables of records that were not searched.
+        parameters: JSON object.
+        versions: YAML of program versions.
+
+    Raises:
+        InputError: an input is missing or not what it should be.
+    """
+    hits = _by_query(search)
+    quality: dict[str, tuple[Quality, Path]] = {}
+    for directory in msa:
+        for row in read_quality(directory / "msa.tsv"):
+            quality.setdefault(row.query, (row, directory))
+    lengths: dict[str, int] = {}
+    for path in fasta:
+        lengths |= {record.id: len(record.sequence) for record in read_fasta(path, short="skip")[0]}
+    order = [*lengths, *quality, *sorted(hits)]
+    queries = []
+    for name in dict.fromkeys(order):
+        entry = quality.get(name)
+        measured = entry[0] if entry else None
+        safe = safe_name(name)
+        queries.append(
+            QueryResult(
+                name=name,
+                directory=safe,
+                length=measured.length if measured is not None else lengths.get(name, 0),
+                hits=tuple(hits.get(name, ())),
+                quality=measured,
+                msa=entry[1] / safe if entry else None,
+            )
+        )
+    return Run(
+        tuple(queries),
+        tuple(row for path in skipped for row in read_skipped(path)),
+        tuple(read_parameters(parameters)) if parameters is not None else (),
+        tuple(read_versions(versions)) if versions is not None else (),
+    )
+
+
+def depth(query: QueryResult) -> list[int]:
+    """Returns the number of rows (the query counted) with a letter at each position of the query."""
+    if query.msa is None:
+        return []
+    alignment = read_stockholm(query.msa / "msa.sto")
+    return [
+        len(letters) - letters.count("-")
+        for letters in zip(*alignment.rows, strict=True)
+        if letters[0] != "-"
+    ]

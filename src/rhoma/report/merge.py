@@ -1,0 +1,54 @@
+"""The tables of all batches as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rhoma.hits import merge_m8, read_hits_tsv, write_hits_tsv
+from rhoma.manifest import atomic_write
+from rhoma.msa.quality import format_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rhoma.report.collect import Run
+
+
+def _merge_tblout(paths: Sequence[Path], out: Path) -> None:
+    """Writes Infernal's tables as one, with the comment lines of the first at the top and no others."""
+    head: list[str] = []
+    rows: list[str] = []
+    for path in paths:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not head:
+            first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+            head = lines[:first]
+        rows += [line for line in lines if line and not line.startswith("#")]
+    with atomic_write(out) as partial:
+        partial.write_text("".join(f"{line}\n" for line in [*head, *rows]), encoding="utf-8")
+
+
+def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
+    """Writes ``hits.tsv``, ``hits.m8``, ``hits.tblout`` (if any) and ``msa.tsv``; returns their paths.
+
+    The rows of the first two are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
+
+    Args:
+        search: output directories of searches.
+        run: the same run, as collected.
+        out: an existing directory.
+    """
+    written = [out / "hits.tsv", out / "hits.m8"]
+    write_hits_tsv(written[0], [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")])
+    merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], written[1])
+    tables = [path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()]
+    if tables:
+        written.append(out / "hits.tblout")
+        _merge_tblout(tables, written[-1])
+    quality = [query.quality for query in run.queries if query.quality is not None]
+    if quality:
+        written.append(out / "msa.tsv")
+        with atomic_write(written[-1]) as partial:
+            partial.write_text(format_quality(quality), encoding="utf-8")
+    return written

@@ -1,0 +1,171 @@
+"""The report page: one self-contained HTML file that opens without a network."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from rhoma import __version__
+from rhoma.hits import format_evalue
+from rhoma.manifest import atomic_write
+from rhoma.report.collect import depth
+from rhoma.report.plots import EVALUE_CLASSES, coordinate_plot, evalue_class, score_plot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from markupsafe import Markup
+
+    from rhoma.hits import Hit
+    from rhoma.report.collect import QueryResult, Run
+
+# Together the drawings may not make the page heavier than this; later ones are linked.
+MOST_DRAWING_BYTES = 8_000_000
+FILES = ("homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "model.cm", "structure.svg")
+
+
+@dataclass(frozen=True, slots=True)
+class PageConfig:
+    """Settings of the page.
+
+    Attributes:
+        title: heading.
+        evalue: the threshold of a homolog.
+        top: rows of a query's table of hits.
+        sections: queries that get a section of their own; the others are in the overview alone.
+    """
+
+    title: str = "RNA homology search"
+    evalue: float = 1e-3
+    top: int = 25
+    sections: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A query as the template wants it."""
+
+    number: int
+    query: QueryResult
+    passing: int
+    best: Hit | None
+    family: str
+    clan: str
+    scores: Markup
+    coordinates: Markup
+    structure: Markup
+    rows: tuple[Hit, ...]
+    files: tuple[tuple[str, str], ...]
+    detailed: bool
+
+
+def family_call(hits: Sequence[Hit]) -> tuple[str, str]:
+    """Returns ("family (n of m)", clan) of the commonest family among labelled hits; ("", "") without labels.
+
+    Ties go to the alphabetically first family; m counts all the hits given.
+    """
+    counts = Counter((hit.family, hit.clan) for hit in hits if hit.family)
+    if not counts:
+        return "", ""
+    (family, clan), count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return f"{family} ({count} of {len(hits)})", clan
+
+
+def _files(query: QueryResult) -> tuple[tuple[str, str], ...]:
+    """Returns (name, link relative to the page) of the alignment files that were written."""
+    if query.msa is None:
+        return ()
+    return tuple((name, f"{quote(query.directory)}/{name}") for name in FILES if (query.msa / name).is_file())
+
+
+def _sections(run: Run, config: PageConfig) -> list[_Section]:
+    from markupsafe import Markup
+
+    sections = []
+    budget = MOST_DRAWING_BYTES
+    for number, query in enumerate(run.queries, 1):
+        passing = query.passing(config.evalue)
+        detailed = number <= config.sections and bool(query.hits or query.msa)
+        structure = ""
+        if detailed and query.msa is not None and (query.msa / "structure.svg").is_file():
+            drawing = (query.msa / "structure.svg").read_text(encoding="utf-8")
+            if len(drawing) <= budget:
+                budget -= len(drawing)
+                structure = drawing
+        family, clan = family_call(passing)
+        sections.append(
+            _Section(
+                number=number,
+                query=query,
+                passing=len(passing),
+                best=query.hits[0] if query.hits else None,
+                family=family,
+                clan=clan,
+                # All text in these is escaped where they are made.
+                scores=Markup(score_plot(query.hits, evalue=config.evalue) if detailed else ""),
+                coordinates=Markup(
+                    coordinate_plot(query.hits, query.length, depth(query)) if detailed else ""
+                ),
+                structure=Markup(structure),
+                rows=query.hits[: config.top] if detailed else (),
+                files=_files(query) if detailed else (),
+                detailed=detailed,
+            )
+        )
+    return sections
+
+
+def _number(value: float | None, form: str = ".2f") -> str:
+    """Returns a number for people, a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else format(value, form)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def render(run: Run, config: PageConfig) -> str:
+    """Returns the page. Every name and every value from outside is escaped by the template engine.
+
+    Args:
+        run: what :func:`rhoma.report.collect.collect` found.
+        config: settings.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    package = resources.files("rhoma.report")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "evalue": format_evalue,
+        "evalue_class": evalue_class,
+    }
+    template = environment.from_string(package.joinpath("report.html.j2").read_text(encoding="utf-8"))
+    sections = _sections(run, config)
+    return template.render(
+        title=config.title,
+        config=config,
+        run=run,
+        sections=sections,
+        found=sum(section.passing > 0 for section in sections),
+        hits=sum(section.passing for section in sections),
+        classes=EVALUE_CLASSES,
+        version=__version__,
+        style=Markup(package.joinpath("report.css").read_text(encoding="utf-8")),
+        script=Markup(package.joinpath("report.js").read_text(encoding="utf-8")),
+    )
+
+
+def write_page(run: Run, out: Path, config: PageConfig) -> None:
+    """Writes the page to a file."""
+    with atomic_write(out) as partial:
+        partial.write_text(render(run, config), encoding="utf-8")

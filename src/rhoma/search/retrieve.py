@@ -1,0 +1,169 @@
+"""The lists of windows that are worth scoring, and how they become one.
+
+A *candidate* is a window together with the strand on which it is like the query, numbered ``2 * row +
+minus``. Each list (learned vectors, 7-mers) keeps the best cosine of each candidate over all query windows
+and over all homologs that became queries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.sequences import reverse_complement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from rhoma.search.database import SearchableIndex
+
+    Found = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+# Usual constant of reciprocal rank fusion: ranks far below it count alike.
+FUSION = 60.0
+
+
+@dataclass
+class RankedList:
+    """Best score of each candidate that one kind of evidence has met.
+
+    Attributes:
+        candidates: (n,) distinct candidates, by falling score, then by number.
+        scores: (n,) their best scores.
+    """
+
+    candidates: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    scores: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+
+    def add(self, found: Found, minus: int) -> None:
+        """Takes in the answer of an index.
+
+        Args:
+            found: Scores and rows, (m, k) each, row -1 where there is none.
+            minus: 1 where the queries read as the reverse complement of the query, else 0.
+        """
+        scores, rows = found
+        # half-precision rows are of unit length but for their last digit
+        keep = rows.ravel() >= 0
+        candidates = np.concatenate([self.candidates, rows.ravel()[keep] * 2 + minus])
+        values = np.concatenate([self.scores, np.minimum(scores.ravel()[keep], 1.0).astype(np.float32)])
+        order = np.lexsort((-values, candidates))
+        candidates, values = candidates[order], values[order]
+        first = np.ones(len(candidates), dtype=bool)
+        first[1:] = candidates[1:] != candidates[:-1]
+        candidates, values = candidates[first], values[first]
+        order = np.lexsort((candidates, -values))
+        self.candidates, self.scores = candidates[order], values[order]
+
+    def top(self, count: int) -> NDArray[np.int64]:
+        """Returns the best candidates, best first."""
+        return self.candidates[:count]
+
+    def best(self) -> dict[int, float]:
+        """Returns the best score by candidate."""
+        return dict(zip(self.candidates.tolist(), self.scores.tolist(), strict=True))
+
+
+def fuse(lists: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns the union of ranked lists and its scores by reciprocal rank fusion, best first, ties by number.
+
+    Args:
+        lists: Distinct candidates, best first, of each list.
+    """
+    if not any(len(ranked) for ranked in lists):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+    everything = np.concatenate(lists)
+    points = np.concatenate([1.0 / (FUSION + 1 + np.arange(len(ranked))) for ranked in lists])
+    union, where = np.unique(everything, return_inverse=True)
+    scores = np.bincount(where, weights=points, minlength=len(union))
+    order = np.lexsort((union, -scores))
+    return union[order], scores[order].astype(np.float64)
+
+
+@dataclass
+class Retrieval:
+    """The lists of one query (or of one piece of it), growing with every round.
+
+    Attributes:
+        index: Where to look.
+        count: Windows that each list may bring.
+        learned: Candidates by the cosine of learned vectors.
+        kmers: Candidates by the cosine of 7-mers.
+    """
+
+    index: SearchableIndex
+    count: int
+    learned: RankedList = field(default_factory=RankedList)
+    kmers: RankedList = field(default_factory=RankedList)
+
+    def by_vectors(self, vectors: NDArray[np.float32], minus: int) -> None:
+        """Searches learned vectors, (m, d) unit rows; ``minus`` is 1 for those of the reverse complement."""
+        if len(vectors):
+            self.learned.add(self.index.search(vectors, self._k()), minus)
+
+    def by_kmers(self, sequences: Sequence[str], minus: int) -> None:
+        """Searches the 7-mers of sequences, both strands; ``minus`` is 1 for the reverse complement."""
+        if len(sequences):
+            turned = [reverse_complement(s) for s in sequences]
+            both = self.index.search_kmers([*sequences, *turned], self._k())
+            half = len(sequences)
+            self.kmers.add((both[0][:half], both[1][:half]), minus)
+            self.kmers.add((both[0][half:], both[1][half:]), 1 - minus)
+
+    def shortlist(self) -> NDArray[np.int64]:
+        """Returns the union of the best of both lists, by fused rank; nothing of either list is lost."""
+        return fuse([self.learned.top(self.count), self.kmers.top(self.count)])[0]
+
+    def _k(self) -> int:
+        return min(self.count, max(1, self.index.n_windows))
+
+
+def query_windows(sequence: str, window: int, stride: int) -> list[str]:
+    """Returns the windows of a query in their order."""
+    from rhoma.windows import tile
+
+    table = tile([len(sequence)], window, stride)
+    return [sequence[s:e] for s, e in zip(table.start.tolist(), table.end.tolist(), strict=True)]
+
+
+def shuffle_cosines(
+    index: SearchableIndex,
+    embed: Callable[[list[str]], NDArray[np.float32]],
+    sequences: Sequence[str],
+    *,
+    window: int,
+    stride: int,
+    depth: int = 50,
+) -> list[NDArray[np.float32]]:
+    """Returns the best cosines of each sequence's windows, both strands, in the whole database.
+
+    Args:
+        index: Where to look.
+        embed: Returns the unit vectors of windows.
+        sequences: Sequences searched like queries.
+        window: Window length.
+        stride: Distance of window starts.
+        depth: Candidates a sequence.
+    """
+    windows: list[str] = []
+    owner: list[int] = []
+    for number, sequence in enumerate(sequences):
+        pieces = query_windows(sequence, window, stride)
+        windows += pieces + [reverse_complement(letters) for letters in pieces]
+        owner += [2 * number] * len(pieces) + [2 * number + 1] * len(pieces)
+    if not windows:
+        return []
+    scores, rows = index.search(embed(windows), min(depth, max(1, index.n_windows)))
+    owners = np.array(owner)
+    result = []
+    for number in range(len(sequences)):
+        ranked = RankedList()
+        for minus in (0, 1):
+            mine = owners == 2 * number + minus
+            ranked.add((scores[mine], rows[mine]), minus)
+        result.append(ranked.scores[:depth])
+    return result

@@ -1,0 +1,112 @@
+"""External programs: found by name, run without a shell, their failures told in their own words."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from rhoma.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+# Programs of one package share its names: (Debian package, conda package of bioconda or conda-forge).
+_PACKAGES = {
+    **dict.fromkeys(("mmseqs",), ("mmseqs2", "mmseqs2")),
+    **dict.fromkeys(("mafft", "mafft-linsi", "mafft-xinsi", "mafft-qinsi"), ("mafft", "mafft")),
+    **dict.fromkeys(
+        ("cmbuild", "cmsearch", "cmscan", "cmalign", "cmcalibrate", "cmpress", "cmfetch", "cmstat", "cmemit"),
+        ("infernal", "infernal"),
+    ),
+    **dict.fromkeys(
+        ("nhmmer", "hmmbuild", "hmmsearch", "esl-reformat", "esl-alistat", "esl-sfetch"), ("hmmer", "hmmer")
+    ),
+    **dict.fromkeys(("blastn", "makeblastdb"), ("ncbi-blast+", "blast")),
+}
+_VERSION_ARGUMENTS = {
+    "mmseqs": ["version"],
+    "blastn": ["-version"],
+    "makeblastdb": ["-version"],
+    **dict.fromkeys(
+        [name for name, (package, _) in _PACKAGES.items() if package in ("infernal", "hmmer")], ["-h"]
+    ),
+}
+_REPORTED_LINES = 8
+
+
+def require(program: str) -> str:
+    """Returns the absolute path of a program on PATH.
+
+    Raises:
+        ToolError: the program is not there; the message names the package that holds it.
+    """
+    path = shutil.which(program)
+    if path is None:
+        debian, conda = _PACKAGES.get(program, (program, program))
+        remedy = (
+            f"install it: 'apt-get install {debian}' on Debian, 'conda install -c bioconda {conda}' elsewhere"
+        )
+        raise ToolError(program, "no such program on PATH", remedy=remedy)
+    return path
+
+
+def run(
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Returns the finished process (``stdout`` and ``stderr`` as text) of a program that ended with status 0.
+
+    Args:
+        args: the program's name and its arguments; no shell reads them.
+        cwd: the directory to run in.
+        stdin: text for the standard input; none means an empty one.
+        timeout: limit in seconds.
+        env: the whole environment, when it is not to be this process's.
+
+    Raises:
+        ToolError: the program is missing, has failed (with the last lines it wrote) or has run past the
+            limit.
+    """
+    program = str(args[0])
+    command = [require(program), *map(str, args[1:])]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            env=dict(env) if env is not None else None,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(program, f"did not end within {timeout:g} seconds") from error
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_REPORTED_LINES:]
+        problem = f"failed with exit status {done.returncode}"
+        raise ToolError(program, problem + (": " + " | ".join(line.strip() for line in said) if said else ""))
+    return done
+
+
+def version(program: str) -> str:
+    """Returns the version line of a program, such as ``INFERNAL 1.1.4 (Dec 2020)``.
+
+    Raises:
+        ToolError: the program is missing.
+    """
+    command = [require(program), *_VERSION_ARGUMENTS.get(program, ["--version"])]
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+    )
+    lines = [line.strip("# \t") for line in (done.stdout + done.stderr).splitlines() if line.strip("# \t")]
+    # Infernal and HMMER tell what the program does first, and the version in the second line.
+    banner = [line for line in lines[:3] if line.startswith(("INFERNAL", "HMMER"))]
+    return (banner or lines or [""])[0]

@@ -1,0 +1,1 @@
+"""Training of a homology encoder: families in, a model bundle out."""

@@ -1,0 +1,45 @@
+"""Settings of a training run; the resolved file is written beside its outputs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rhoma.train.augment import AugmentConfig
+
+
+class TrainConfig(BaseModel):
+    """Everything that decides a training, apart from the data.
+
+    Attributes:
+        families: real families a step.
+        synthetic: synthetic families a step (a random ancestor with a real fold, evolved).
+        views: views of each family.
+        negatives: views a step that are shuffled or reverse-complemented and have no relatives.
+        clan: what other families of the same clan are: left out of the loss, relatives, or strangers.
+        hard: share of families whose views are chosen to share few 6-mers.
+        micro_batch: views a forward pass with gradients; more than that are cached (GradCache).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 1
+    steps: int = Field(default=4000, gt=0)
+    families: int = 96
+    synthetic: int = 64
+    views: int = 4
+    negatives: int = 64
+    clan: Literal["ignore", "positive", "negative"] = "ignore"
+    hard: float = 0.5
+    temperature: float = Field(default=0.07, gt=0)
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    clip: float = 1.0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    micro_batch: int = 0
+    validate_every: int = 500
+    patience: int = 0
+    checkpoint_every: int = 100
+    augment: AugmentConfig = AugmentConfig()

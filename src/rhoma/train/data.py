@@ -1,0 +1,93 @@
+"""Training families: sequences with their base pairs, read once and kept as letter codes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.errors import InputError
+from rhoma.rfam import read_families, read_members, read_seed
+from rhoma.train.augment import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(slots=True)
+class Family:
+    """One family: its members as letter codes, and where known their base pairs.
+
+    Attributes:
+        name: accession.
+        clan: clan accession, or the family's own where it has none.
+        members: (n,) uint8 arrays.
+        pairs: for each member the partner of every position, or None where no alignment gives it.
+    """
+
+    name: str
+    clan: str
+    members: list[NDArray[np.uint8]] = field(default_factory=list)
+    pairs: list[NDArray[np.int32] | None] = field(default_factory=list)
+
+
+def load_families(
+    rfam: Path, keep: Iterable[str], *, min_length: int = 25, max_length: int = 1500
+) -> list[Family]:
+    """Return the families named in `keep`, seed members first, in the order of `families.tsv`.
+
+    Exact duplicates inside a family are dropped.
+
+    Raises:
+        InputError: `rfam` lacks a file, or none of the families is there.
+    """
+    wanted = set(keep)
+    table = {f.accession: f for f in read_families(rfam)}
+    sequences: dict[str, dict[str, NDArray[np.int32] | None]] = defaultdict(dict)
+    for seed in read_seed(rfam):
+        if seed.accession in wanted:
+            for _, row in seed.rows:
+                sequence, pairs = ungapped_pairs(row, seed.structure)
+                sequences[seed.accession].setdefault(sequence, pairs)
+    for _, family, sequence in read_members(rfam):
+        if family in wanted:
+            sequences[family].setdefault(sequence, None)
+    families = []
+    for name, info in table.items():
+        usable = [(s, p) for s, p in sequences.get(name, {}).items() if min_length <= len(s) <= max_length]
+        if usable:
+            families.append(
+                Family(name, info.clan or name, [encode(s) for s, _ in usable], [p for _, p in usable])
+            )
+    if not families:
+        raise InputError("none of the families of the split has a usable sequence", path=rfam)
+    return families
+
+
+def ungapped_pairs(row: str, structure: str) -> tuple[str, NDArray[np.int32]]:
+    """Return an aligned row without gaps (upper-case RNA) and the partner of each of its positions (-1: none).
+
+    `structure` is SS_cons in WUSS; pseudoknot letters are left out. A pair with a gap on either side is no pair.
+    """
+    stacks: dict[str, list[int]] = {c: [] for c in ">)]}"}
+    closing = dict(zip("<([{", ">)]}", strict=True))
+    partner = np.full(len(structure), -1, dtype=np.int32)
+    for column, mark in enumerate(structure):
+        if mark in closing:
+            stacks[closing[mark]].append(column)
+        elif mark in stacks and stacks[mark]:
+            other = stacks[mark].pop()
+            partner[column], partner[other] = other, column
+    present = np.array([c.isalpha() for c in row], dtype=bool)
+    position = np.cumsum(present) - 1
+    columns = np.flatnonzero(present)
+    mates = partner[columns]
+    good = (mates >= 0) & present[np.maximum(mates, 0)]
+    pairs = np.where(good, position[np.maximum(mates, 0)], -1).astype(np.int32)
+    sequence = "".join(c for c in row if c.isalpha()).upper().replace("T", "U")
+    return sequence, pairs

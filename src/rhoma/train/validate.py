@@ -1,0 +1,176 @@
+"""Validation as the search uses vectors: windows of flanked members of families that training never sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from rhoma.train.augment import decode
+from rhoma.train.loop import embed_views
+from rhoma.windows import tile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rhoma.network import HomologyNetwork
+    from rhoma.train.data import Family
+
+_WORD = 7
+_CODES = np.full(256, -1, dtype=np.int64)
+_CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
+
+
+def embed_sequences(
+    network: HomologyNetwork, sequences: Sequence[str], *, batch: int = 128, precision: str = "bf16"
+) -> NDArray[np.float32]:
+    """Return unit vectors (n, d) in the order given; sequences of like length share a batch."""
+    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+    out = np.empty((len(sequences), network.dimension), dtype=np.float32)
+    with torch.no_grad():
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            out[rows] = embed_views(network, [sequences[i] for i in rows], precision).cpu().numpy()
+    return out
+
+
+def word_counts(sequences: Sequence[str]) -> sparse.csr_matrix:
+    """Return square-root counts of 7-mers, (n, 16384); words with other letters than ACGU are left out."""
+    rows, columns = [], []
+    for row, sequence in enumerate(sequences):
+        codes = _CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
+        if len(codes) < _WORD:
+            continue
+        parts = np.stack([codes[k : len(codes) - _WORD + 1 + k] for k in range(_WORD)])
+        words = (parts * 4 ** np.arange(_WORD)[:, None]).sum(0)[(parts >= 0).all(0)]
+        rows.append(np.full(len(words), row))
+        columns.append(words)
+    data = np.ones(sum(map(len, rows)))
+    counts = sparse.csr_matrix(
+        (data, (np.concatenate(rows), np.concatenate(columns))), shape=(len(sequences), 4**_WORD)
+    )
+    return counts.sqrt()
+
+
+class Validation:
+    """Queries and targets, made once; calling it gives the figures of a network.
+
+    Each family's longest member is a query; up to `per_family` others, none of them close to another, are
+    targets, inside random flanks of their own composition, among `strangers` of training families. A target's score is its best pair of windows.
+    """
+
+    def __init__(
+        self,
+        families: Sequence[Family],
+        strangers: Sequence[Family],
+        *,
+        window: int,
+        stride: int,
+        per_family: int = 10,
+        background: int = 1500,
+        seed: int = 7,
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        queries: list[str] = []
+        targets: list[str] = []
+        query_family: list[int] = []
+        target_family: list[int] = []
+        self.clans = [f.clan for f in families]
+        for number, family in enumerate(families):
+            members = _distinct(sorted(family.members, key=len, reverse=True), per_family + 1)
+            if len(members) < 2:
+                continue
+            queries.append(decode(members[0]))
+            query_family.append(number)
+            for member in members[1:]:
+                targets.append(_flanked(member, rng))
+                target_family.append(number)
+        for _ in range(background):
+            family = strangers[int(rng.integers(len(strangers)))]
+            targets.append(_flanked(family.members[int(rng.integers(len(family.members)))], rng))
+            target_family.append(-1)
+        self.query_family, self.target_family = np.array(query_family), np.array(target_family)
+        self.query_windows, self.query_of = _windows(queries, window, stride)
+        self.target_windows, self.target_of = _windows(targets, window, stride)
+        weights = word_counts(self.target_windows)
+        frequency = np.asarray((weights > 0).sum(0)).ravel()
+        idf = np.log((1 + len(self.target_windows)) / (1 + frequency)) + 1
+        self.words = self._best(_dense(self.query_windows, self.target_windows, idf))
+
+    def __call__(self, network: HomologyNetwork) -> dict[str, float]:
+        """Return mean average precision and recall at 10 and 100 of the vectors, of 7-mers, and of their sum.
+
+        `score`, which selects the model, is the mean average precision of the sum.
+        """
+        query = embed_sequences(network, self.query_windows)
+        target = embed_sequences(network, self.target_windows)
+        learned = self._best(query @ target.T)
+        figures: dict[str, float] = {}
+        for name, scores in (("learned", learned), ("words", self.words), ("both", self.words + 0.5 * learned)):
+            precision, at10, at100 = self._figures(scores)
+            figures |= {f"{name}_map": precision, f"{name}_recall10": at10, f"{name}_recall100": at100}
+        figures["score"] = figures["both_map"]
+        return figures
+
+    def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        starts = np.flatnonzero(np.r_[True, np.diff(self.target_of) > 0])
+        by_target = np.maximum.reduceat(scores, starts, axis=1)
+        starts = np.flatnonzero(np.r_[True, np.diff(self.query_of) > 0])
+        best: NDArray[np.float32] = np.maximum.reduceat(by_target, starts, axis=0)
+        return best
+
+    def _figures(self, scores: NDArray[np.float32]) -> tuple[float, float, float]:
+        clans = np.array([*self.clans, ""])
+        rows = []
+        for family, score in zip(self.query_family, scores, strict=True):
+            true = self.target_family == family
+            keep = true | (clans[self.target_family] != self.clans[family])
+            hits = true[keep][np.argsort(-score[keep], kind="stable")]
+            found = np.cumsum(hits)
+            precision = (found[hits] / (np.flatnonzero(hits) + 1)).mean()
+            rows.append((precision, found[9] / min(found[-1], 10), found[99] / found[-1]))
+        precision, at10, at100 = np.mean(rows, axis=0)
+        return float(precision), float(at10), float(at100)
+
+
+def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3) -> list[NDArray[np.uint8]]:
+    """Return the first `most` members whose 7-mer cosine to every earlier one is below `similar` (about 80 %)."""
+    words = word_counts([decode(m) for m in members[:400]])
+    norm = np.sqrt(np.asarray(words.multiply(words).sum(1)).ravel())
+    cosine = (words @ words.T).toarray() / np.maximum(norm[:, None] * norm[None, :], 1e-9)
+    kept: list[int] = []
+    for member in range(len(norm)):
+        if len(kept) < most and (cosine[member, kept] < similar).all():
+            kept.append(member)
+    return [members[k] for k in kept]
+
+
+def _flanked(codes: NDArray[np.uint8], rng: np.random.Generator) -> str:
+    composition = np.bincount(codes[codes < 4], minlength=4) + 1.0
+    left, right = (
+        rng.choice(4, size=int(rng.integers(30, 150)), p=composition / composition.sum()).astype(np.uint8)
+        for _ in range(2)
+    )
+    return decode(np.concatenate([left, codes, right]))
+
+
+def _windows(sequences: Sequence[str], window: int, stride: int) -> tuple[list[str], NDArray[np.int64]]:
+    tiles = tile([len(s) for s in sequences], window, stride)
+    cut = [sequences[s][a:b] for s, a, b in zip(tiles.sequence, tiles.start, tiles.end, strict=True)]
+    return cut, tiles.sequence.astype(np.int64)
+
+
+def _dense(queries: list[str], targets: list[str], idf: NDArray[np.float64]) -> NDArray[np.float32]:
+    def unit(sequences: list[str]) -> sparse.csr_matrix:
+        weighted = word_counts(sequences).multiply(idf).tocsr()
+        norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
+        return sparse.diags(1 / np.maximum(norm, 1e-9)) @ weighted
+
+    scores: NDArray[np.float32] = (unit(queries) @ unit(targets).T).toarray().astype(np.float32)
+    return scores
+
+

@@ -1,0 +1,290 @@
+// Parameters and samplesheet, checked and cast by what nextflow_schema.json and assets/schema_input.json say.
+// Functions and no plugin: a run needs nothing but Nextflow. Every check returns its problems as text, so that a user
+// sees all of them at once.
+
+// Returns the JSON document of a file.
+def readJson(path) {
+    return new groovy.json.JsonSlurper().parseText(file(path).text)
+}
+
+// Returns the schema's properties by name, in the order of its groups.
+def schemaProperties(schema) {
+    return schema['$defs'].values().inject([:]) { all, group -> all + group.properties }
+}
+
+// Returns the number of single-letter edits that turn one word into the other.
+def editDistance(left, right) {
+    def last = (0..right.size()).toList()
+    left.toList().eachWithIndex { letter, row ->
+        def next = [row + 1]
+        right.toList().eachWithIndex { other, column ->
+            next = next + [[next[column] + 1, last[column + 1] + 1, last[column] + (letter == other ? 0 : 1)].min()]
+        }
+        last = next
+    }
+    return last[-1]
+}
+
+// Returns the known name that is closest to one that is not known.
+def nearestName(name, known) {
+    def plain = name.toLowerCase().replace('-', '_')
+    return known.min { candidate -> editDistance(plain, candidate) }
+}
+
+// Returns the value in the type that the schema asks for, or null where it cannot be read as that.
+def castValue(value, type) {
+    def text = value.toString().trim()
+    if (type == 'integer') {
+        def whole = text ==~ /[+-]?\d{1,18}(\.0+)?/
+        return whole ? text.replaceFirst(/\.0+$/, '').toLong() : null
+    }
+    if (type == 'number') {
+        return text ==~ /[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?/ ? text.toBigDecimal() : null
+    }
+    if (type == 'boolean') {
+        return text in ['true', 'false'] ? text == 'true' : null
+    }
+    // Nextflow reads `--outdir 2024` as a number: any plain value is a string
+    return value instanceof Map || value instanceof List || value instanceof Boolean ? null : value.toString()
+}
+
+// Returns in words what the schema expects of a value.
+def expectation(property) {
+    def kinds = [integer: 'a whole number', number: 'a number', boolean: 'true or false', string: 'text']
+    if (property.errorMessage) {
+        return property.errorMessage
+    }
+    if (property['enum']) {
+        return "one of ${property['enum'].join(', ')}"
+    }
+    if (property.format == 'file-path' || property.format == 'directory-path') {
+        return property.format == 'file-path' ? 'the path of a file' : 'the path of a directory'
+    }
+    def bounds = []
+    if (property.minimum != null) {
+        bounds = bounds + ["at least ${property.minimum}"]
+    }
+    if (property.exclusiveMinimum != null) {
+        bounds = bounds + ["above ${property.exclusiveMinimum}"]
+    }
+    if (property.maximum != null) {
+        bounds = bounds + ["at most ${property.maximum}"]
+    }
+    return ([kinds[property.type]] + bounds).join(', ')
+}
+
+// Returns whether a cast value keeps the schema's enum, bounds and pattern.
+def isAllowed(value, property) {
+    if (property['enum'] && !(value in property['enum'])) {
+        return false
+    }
+    if (property.minimum != null && value < property.minimum) {
+        return false
+    }
+    if (property.exclusiveMinimum != null && value <= property.exclusiveMinimum) {
+        return false
+    }
+    if (property.maximum != null && value > property.maximum) {
+        return false
+    }
+    return !(property.pattern && !(value =~ property.pattern).find())
+}
+
+// Returns the problem of a path that the schema wants to exist, or null.
+def pathProblem(value, property) {
+    if (!property.exists) {
+        return null
+    }
+    def path = file(value, glob: false)
+    if (!path.exists()) {
+        return property.format == 'directory-path' ? 'there is no such directory' : 'there is no such file'
+    }
+    if (property.format == 'file-path' && path.isDirectory()) {
+        return 'that is a directory, a file is expected'
+    }
+    if (property.format == 'directory-path' && !path.isDirectory()) {
+        return 'that is a file, a directory is expected'
+    }
+    return null
+}
+
+// Returns [value, problem] of one value: problem is null where the value keeps the schema.
+def checkValue(label, raw, property) {
+    def value = castValue(raw, property.type)
+    if (value == null || !isAllowed(value, property)) {
+        return [null, "${label} '${raw}': expected ${expectation(property)}"]
+    }
+    def problem = pathProblem(value, property)
+    return [value, problem ? "${label} '${raw}': ${problem}" : null]
+}
+
+// Returns [values, problems]: every parameter of the schema in its type (null where unset), and what is wrong.
+def checkParameters(schema, given) {
+    def properties = schemaProperties(schema)
+    def values = [:]
+    def problems = []
+    given.each { name, raw ->
+        if (!properties.containsKey(name)) {
+            problems << "--${name}: there is no such parameter; did you mean --${nearestName(name, properties.keySet().toList())}?"
+        }
+        else if (raw != null) {
+            def checked = checkValue("--${name}", raw, properties[name])
+            values[name] = checked[0]
+            if (checked[1]) {
+                problems << checked[1]
+            }
+        }
+    }
+    def required = schema['$defs'].values().collectMany { group -> group.required ?: [] }
+    required.findAll { name -> given[name] == null }.each { name ->
+        problems << "--${name}: a value is needed: ${properties[name].description}"
+    }
+    return [properties.collectEntries { name, _property -> [name, values[name]] }, problems]
+}
+
+// Returns what a workflow needs beyond the schema and does not get.
+def workflowProblems(values) {
+    def problems = []
+    if (values.workflow == 'search') {
+        if (!values.input) {
+            problems << '--input: a FASTA file or a samplesheet with the queries is needed'
+        }
+        if (!values.database == !values.index) {
+            problems << "--database or --index: ${values.database ? 'give one of them, not both' : 'one of them is needed'}"
+        }
+    }
+    if (values.workflow == 'index' && !values.database) {
+        problems << '--database: a FASTA file with the sequences to index is needed'
+    }
+    return problems
+}
+
+// Returns why nothing can be written into the output directory, or null.
+def outputProblem(outdir) {
+    try {
+        def directory = file(outdir, glob: false)
+        directory.mkdirs()
+        def probe = directory.resolve('.rhoma-probe')
+        probe.text = ''
+        probe.delete()
+        return null
+    }
+    catch (IOException problem) {
+        return "--outdir '${outdir}': cannot be written to (${problem.class.simpleName}); give a directory of yours"
+    }
+}
+
+// Returns the fields of a line of CSV; quotes may hold commas.
+def csvFields(line) {
+    def fields = (line =~ /\s*(?:"((?:[^"]|"")*)"|([^,"]*))\s*(?:,|$)/).collect { found ->
+        found[1] != null ? found[1].replace('""', '"') : found[2].trim()
+    }
+    // the expression also finds the empty end of the line, unless the line ends in a comma
+    return line.endsWith(',') || fields.size() == 1 ? fields : fields.init()
+}
+
+// Returns [rows, problems] of a samplesheet: rows as maps, paths resolved beside the samplesheet.
+def checkSamplesheet(schema, path) {
+    def sheet = file(path, glob: false)
+    def lines = sheet.text.replace('\uFEFF', '').readLines().findAll { line -> line.trim() }
+    def columns = schema.items.properties
+    if (lines.size() < 2) {
+        return [[], ["${sheet.name}: no rows; a header '${columns.keySet().join(',')}' and at least one row are expected"]]
+    }
+    def header = csvFields(lines[0])
+    def missing = (schema.items.required - header).collect { name -> "${sheet.name}: column '${name}' is missing" }
+    def unknown = (header - columns.keySet().toList()).collect { name ->
+        "${sheet.name}: unknown column '${name}'; the columns are ${columns.keySet().join(', ')}"
+    }
+    if (missing || unknown) {
+        return [[], missing + unknown]
+    }
+    def rows = []
+    def problems = []
+    lines.drop(1).eachWithIndex { line, number ->
+        def place = "${sheet.name}, row ${number + 1}"
+        def fields = csvFields(line)
+        if (fields.size() != header.size()) {
+            problems << "${place}: ${fields.size()} fields where the header has ${header.size()}"
+        }
+        else {
+            def row = [header, fields].transpose().collectEntries { pair -> pair }
+            row.fasta = row.fasta ? sheet.parent.resolve(row.fasta).toString() : ''
+            columns.each { name, property ->
+                def problem = row[name] ? checkValue("${place}: ${name}", row[name], property)[1] : "${place}: ${name} is empty"
+                if (problem) {
+                    problems << problem
+                }
+            }
+            rows << row
+        }
+    }
+    rows.countBy { row -> row.id }.findAll { _id, count -> count > 1 }.each { id, count ->
+        problems << "${sheet.name}: id '${id}' is there ${count} times; ids must differ"
+    }
+    return [rows, problems]
+}
+
+// Returns the typed parameters, with `queries`: the list of query files. Ends the run, naming every problem, where there are any.
+def readParameters(given, projectDir) {
+    def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
+    def values = checked[0]
+    def problems = checked[1] ?: workflowProblems(values)
+    def queries = []
+    if (!problems && values.input?.toLowerCase()?.endsWith('.csv')) {
+        def sheet = checkSamplesheet(readJson("${projectDir}/assets/schema_input.json"), values.input)
+        queries = sheet[0].collect { row -> row.fasta }
+        problems = sheet[1]
+    }
+    else if (!problems && values.input) {
+        queries = [values.input]
+    }
+    if (!problems) {
+        problems = [outputProblem(values.outdir)].findAll { problem -> problem }
+    }
+    if (problems) {
+        error("rhoma cannot start:\n${problems.collect { problem -> "  - ${problem}" }.join('\n')}\nRun with --help for what each parameter means.")
+    }
+    def bundle = file(values.model ?: "${projectDir}/assets/encoder", glob: false)
+    return values + [
+        queries: queries,
+        bundle: bundle,
+        search_options: searchOptions(values),
+        align_options: alignOptions(values),
+    ]
+}
+
+// Returns the help: parameters by group with type, default and meaning, and examples.
+def helpText(schema, version) {
+    def groups = schema['$defs'].values().collect { group ->
+        def rows = group.properties.findAll { _name, property -> !property.hidden }.collect { name, property ->
+            def kind = property['enum'] ? property['enum'].join('|') : property.type
+            def preset = property.default != null ? " [${property.default}]" : ''
+            "  --${name.padRight(14)} ${kind}${preset}\n${' ' * 19}${property.description}"
+        }
+        "${group.title}\n${rows.join('\n')}"
+    }
+    return """rhoma ${version}: ${schema.description}
+
+Usage
+  nextflow run main.nf --input queries.fasta --database db.fasta --outdir out
+  nextflow run main.nf --workflow index --database db.fasta --outdir out
+  nextflow run main.nf --input queries.fasta --index out/index --outdir out
+  nextflow run main.nf -profile demo
+
+${groups.join('\n\n')}
+
+Parameters in a file: -params-file my.yml. Details: docs/usage.md, docs/output.md.
+"""
+}
+
+// Returns the options of `query.py search`.
+def searchOptions(values) {
+    def options = ['evalue', 'iterations', 'shortlist', 'seed'].collect { name -> "--${name} ${values[name]}" }
+    return (options + (values.sensitive ? ['--sensitive'] : [])).join(' ')
+}
+
+// Returns the options of `query.py align`.
+def alignOptions(values) {
+    return "--evalue ${values.evalue} --max-homologs ${values.max_homologs} --aligner ${values.aligner}"
+}

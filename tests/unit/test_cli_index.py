@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rhoma import __version__, cli
+from rhoma.errors import DeviceMemoryError
+from rhoma.index.bundle import Index
+from rhoma.sequences import read_fasta
+from rhoma.store import write_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEQUENCES = {
+    "a": "GGGAAACUUCGGUUUCCCAAGGCUAUCGA",
+    "b": "ACGAUCGAUUAGCUAGCUAACGGAUCCAG",
+    "c": "UUGACGGCUAGCUAGGGACUACGAGCAUC",
+}
+FORBIDDEN = ("torch", "faiss", "polars", "pyhmmer", "matplotlib", "RNA", "scipy", "onnxruntime")
+
+
+@pytest.fixture
+def files(tmp_path: Path, toy_embedder: Any) -> Path:
+    for name, chosen in (("db", "ab"), ("more", "c")):
+        fasta = tmp_path / f"{name}.fasta"
+        fasta.write_text("".join(f">{letter}\n{SEQUENCES[letter]}\n" for letter in chosen))
+        write_store(tmp_path / name, read_fasta(fasta)[0], toy_embedder)
+    return tmp_path
+
+
+def rhoma(*arguments: Any) -> int:
+    return cli.run([str(argument) for argument in arguments])
+
+
+def test_the_life_of_an_index(files: Path, capsys: pytest.CaptureFixture[str]):
+    index = files / "index"
+    build = ("index", "build", "--fasta", files / "db.fasta", "--store", files / "db", "--out", index)
+    assert rhoma(*build, "--no-mmseqs", "--threads", 1) == 0
+    assert Index.open(index).names == ["a", "b"]
+    assert rhoma("index", "add", index, "--fasta", files / "more.fasta", "--store", files / "more") == 0
+    assert rhoma("index", "delete", index, "a") == 0
+    (files / "names.txt").write_text("b\n")
+    assert rhoma("index", "delete", index, "--from-file", files / "names.txt") == 0
+    assert rhoma("index", "compact", index) == 0
+    assert rhoma("index", "verify", index) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "1 names, 1 unique sequences, 1 windows, 1 segments" in captured.err
+    assert rhoma("index", "info", index) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert (described["kind"], described["n_names"], described["model"]["name"]) == ("index", 1, "toy")
+    assert Index.open(index).names == ["c"]
+
+
+def test_short_records_are_skipped_with_a_warning(files: Path, capsys: pytest.CaptureFixture[str]):
+    with (files / "db.fasta").open("a") as handle:
+        handle.write(">tiny\nACGU\n")
+    build = (
+        "index",
+        "build",
+        "-f",
+        files / "db.fasta",
+        "-s",
+        files / "db",
+        "-o",
+        files / "index",
+        "--no-mmseqs",
+    )
+    assert rhoma(*build) == 0
+    assert "skipped tiny: has 4 nucleotides" in capsys.readouterr().err
+
+
+def test_errors_go_to_stderr_with_status_1_and_leave_nothing(files: Path, capsys: pytest.CaptureFixture[str]):
+    build = ("index", "build", "-s", files / "db", "-o", files / "index", "--no-mmseqs", "-f")
+    assert rhoma(*build, files / "none.fasta") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"error: {files / 'none.fasta'}: no such file. Remedy: check the path\n"
+    assert rhoma(*build, files / "more.fasta") == 1
+    assert "has no vectors of 'c'" in capsys.readouterr().err
+    assert not (files / "index").exists()
+    assert rhoma("index", "delete", files / "db", "a") == 1
+    assert "is a store, not a index" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("index", "nonsense"),
+        ("index", "build", "--kind", "banana"),
+        ("index", "build"),
+        ("index", "info", "x", "--colour"),
+        ("index", "compact", "x", "--threads", "0"),
+    ],
+)
+def test_usage_errors_have_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]):
+    assert rhoma(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Error" in captured.err
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]):
+    assert rhoma("--version") == 0
+    assert capsys.readouterr().out == f"rhoma {__version__}\n"
+    assert rhoma("--help") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in cli.COMMANDS)
+    assert rhoma("index", "--help") == 0
+    assert "compact" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(DeviceMemoryError("full"), 75), (KeyboardInterrupt(), 130), (SystemExit(4), 4)]
+)
+def test_exit_statuses(error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("rhoma.manifest.read_manifest", fail)
+    assert rhoma("index", "info", tmp_path) == status
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["index", "info", str(tmp_path)])
+    assert caught.value.code == status
+
+
+def test_help_imports_nothing_heavy():
+    code = f"""
+import sys
+from rhoma import cli
+assert cli.run(["--help"]) == 0
+assert cli.run(["index", "build", "--help"]) == 0
+loaded = [name for name in {FORBIDDEN!r} if name in sys.modules]
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_progress_off_a_terminal_is_a_line_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    from rhoma.cli import common
+
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with common.progress("windows") as tell:
+        for second in range(0, 130, 10):
+            now[0] = float(second)
+            tell(second, 200)
+    assert capsys.readouterr().err.splitlines() == ["windows: 60 of 200 (30 %)", "windows: 120 of 200 (60 %)"]
+    with common.progress("windows", quiet=True) as tell:
+        now[0] = 1000.0
+        tell(1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_threads_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
+    from rhoma.cli.common import default_threads
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,1")
+    assert default_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "none")
+    assert default_threads() >= 1

@@ -1,0 +1,18 @@
+// --workflow index, and the first part of a search with --database: vectors, then the bundle that holds them.
+
+include { EMBED       } from '../modules/embed'
+include { INDEX_BUILD } from '../modules/index/build'
+
+workflow INDEX {
+    take:
+    settings // map: typed parameters
+
+    main:
+    fasta = channel.of([[id: 'database'], file(settings.database, glob: false)])
+    EMBED(fasta, settings.bundle, '+', settings.device)
+    INDEX_BUILD(fasta.join(EMBED.out.store, failOnDuplicate: true))
+    index = INDEX_BUILD.out.index.first()
+
+    emit:
+    index // value channel: index
+}

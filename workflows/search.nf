@@ -1,0 +1,62 @@
+// --workflow search: from queries and an index to hits, alignments and a report.
+
+include { EMBED as EMBED_QUERIES } from '../modules/embed'
+include { MAFFT_ALIGN            } from '../modules/mafft/align'
+include { MAFFT_CHECK            } from '../modules/mafft/check'
+include { MMSEQS_SEARCH          } from '../modules/mmseqs/search'
+include { QUERY_ALIGN            } from '../modules/query/align'
+include { QUERY_HOMOLOGS         } from '../modules/query/homologs'
+include { QUERY_PREPARE          } from '../modules/query/prepare'
+include { QUERY_REPORT           } from '../modules/query/report'
+include { QUERY_SEARCH           } from '../modules/query/search'
+
+workflow SEARCH {
+    take:
+    settings // map: typed parameters
+    index    // value channel: index bundle
+
+    main:
+    QUERY_PREPARE(settings.queries.collect { path -> file(path, glob: false) }, settings.batch_size)
+    batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
+
+    EMBED_QUERIES(batches, settings.bundle, 'both', settings.device)
+    MMSEQS_SEARCH(batches, index)
+    retrieved = batches
+        .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
+        .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
+    QUERY_SEARCH(retrieved, index, settings.bundle, settings.search_options)
+
+    found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
+    if (settings.aligner == 'cm') {
+        mafft = found.map { meta, _fasta, _found -> [meta, []] }
+    }
+    else {
+        if (settings.aligner == 'xinsi') {
+            MAFFT_CHECK()
+        }
+        QUERY_HOMOLOGS(found, settings.align_options)
+        MAFFT_ALIGN(QUERY_HOMOLOGS.out.homologs, settings.aligner)
+        mafft = MAFFT_ALIGN.out.alignments
+    }
+    QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), settings.align_options)
+
+    // sorted, so that a resumed run finds its report; empty lists where every query was skipped
+    QUERY_REPORT(
+        inOrder(batches),
+        inOrder(QUERY_SEARCH.out.found),
+        inOrder(QUERY_ALIGN.out.aligned),
+        QUERY_PREPARE.out.skipped,
+        index,
+    )
+    hits = QUERY_REPORT.out.hits
+    report = QUERY_REPORT.out.report
+
+    emit:
+    hits   // channel: hits.tsv
+    report // channel: report.html
+}
+
+// Returns a channel of one list: the files of all batches, by batch.
+def inOrder(batches) {
+    return batches.toSortedList { left, right -> left[0].id <=> right[0].id }.map { rows -> rows.collect { row -> row[1] } }
+}
