@@ -1,6 +1,7 @@
 #!/usr/bin/env nextflow
 // Rhoma: the homologs of an RNA, with E-values and structure-aware alignments. What runs is chosen by --workflow.
 
+include { INDEX_VERIFY                         } from './modules/index/verify'
 include { helpText ; readJson ; readParameters } from './subworkflows/parameters'
 include { RUN_RECORDS                          } from './subworkflows/run_records'
 include { INDEX                                } from './workflows/index'
@@ -26,7 +27,8 @@ workflow {
                 index = INDEX.out.index
             }
             else {
-                index = channel.value(file(settings.index, glob: false))
+                INDEX_VERIFY(file(settings.index, glob: false))
+                index = INDEX_VERIFY.out.verified.map { _name -> file(settings.index, glob: false) }.first()
             }
             SEARCH(settings, index)
         }

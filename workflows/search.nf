@@ -16,15 +16,16 @@ workflow SEARCH {
     index    // value channel: index bundle
 
     main:
-    QUERY_PREPARE(settings.queries.collect { path -> file(path, glob: false) }, settings.batch_size)
+    QUERY_PREPARE(settings.queries.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
     batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
 
-    EMBED_QUERIES(batches, settings.bundle, 'both', settings.device)
+    EMBED_QUERIES(batches, settings.model_files, settings.model_name, 'both', settings.device)
     MMSEQS_SEARCH(batches, index)
     retrieved = batches
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
         .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
-    QUERY_SEARCH(retrieved, index, settings.bundle, settings.search_options)
+    labels = settings.labels ? file(settings.labels, glob: false) : []
+    QUERY_SEARCH(retrieved, index, labels, settings.search_options)
 
     found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
     if (settings.aligner == 'cm') {
@@ -46,7 +47,8 @@ workflow SEARCH {
         inOrder(QUERY_SEARCH.out.found),
         inOrder(QUERY_ALIGN.out.aligned),
         QUERY_PREPARE.out.skipped,
-        index,
+        settings.report_parameters,
+        settings.evalue,
     )
     hits = QUERY_REPORT.out.hits
     report = QUERY_REPORT.out.report

@@ -8,7 +8,8 @@ process EMBED {
 
     input:
     tuple val(meta), path(fasta)
-    path model, stageAs: 'model'
+    path model, stageAs: 'model'         // bundle, or the weights of a published encoder
+    val name                             // of that published encoder; empty for a bundle
     val strands
     val device
 
@@ -18,11 +19,12 @@ process EMBED {
 
     script:
     def args = task.ext.args ?: ''
-    def bundle = model ? "--model ${model}" : ''
+    def encoder = name ? "--model ${name} --model-dir ${model}" : "--model ${model}"
     def where = [cpu: 'cpu', gpu: 'cuda', auto: 'auto'][device]
     prefix = task.ext.prefix ?: meta.id
     """
-    embed.py --fasta ${fasta} --out ${prefix}.store --strands ${strands} ${bundle} --device ${where} --threads ${task.cpus} ${args}
+    embed.py --fasta ${fasta} --out ${prefix}.store --strands ${strands} ${encoder} \\
+        --device ${where} --threads ${task.cpus} ${args}
     """
 
     stub:

@@ -82,9 +82,7 @@ def write_bundle(
         write_manifest(directory, manifest)
 
 
-def load_network(
-    bundle: Path, manifest: ModelManifest, *, model_dir: Path | str | None = None
-) -> HomologyNetwork:
+def load_network(bundle: Path, manifest: ModelManifest, *, model_dir: Path | str | None = None) -> HomologyNetwork:
     """Return the network of a verified bundle in fp32, in evaluation mode.
 
     Raises:
@@ -113,9 +111,7 @@ def load_network_parts(
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous().clone() for k, v in state.items()
-    }
+    return {k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous().clone() for k, v in state.items()}
 
 
 def _float(state: dict[str, Tensor]) -> dict[str, Tensor]:

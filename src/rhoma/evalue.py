@@ -10,17 +10,16 @@ with the sum over every sequence of the database (exact copies counted as often 
 ``pieces`` the number of models a long query was cut into. Neither the shortlist nor the segments of the
 index enter.
 
-**Vectors alone.** Dinucleotide-preserving shuffles of the query are searched like the query. Above the
-cosine ``t`` that each of them reaches ``depth`` times or less, the number of windows that a shuffle meets
-falls exponentially::
+**Vectors alone.** Dinucleotide-preserving shuffles of the query's windows are searched like these. Above a
+cosine ``t`` the number of windows that a shuffle meets falls exponentially::
 
-    E(c) = rate * exp(-decay * (c - t))                     rate: windows above t a shuffle
+    E(c) = rate * exp(-decay * (c - t))       rate: windows above t a shuffle, times the query's windows
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,20 +106,22 @@ def fit_null(scores: Sequence[NDArray[np.floating]]) -> CosineNull | None:
 
 
 def shuffle_null(
-    sequence: str,
+    windows: Sequence[str],
     search: Callable[[list[str]], list[NDArray[np.floating]]],
     *,
-    shuffles: int = 16,
+    shuffles: int = 24,
     seed: int = 0,
 ) -> CosineNull | None:
-    """Returns the null of dinucleotide-preserving shuffles of a query.
+    """Returns the null of dinucleotide-preserving shuffles of a query's windows.
 
     Args:
-        sequence: The query.
-        search: Returns the best cosines in the whole database of each of some sequences, searched like the
-            query.
-        shuffles: Number of shuffles.
+        windows: The query's windows; the null is that of all of them together.
+        search: Returns the best cosines of each window, on either strand, in the whole database.
+        shuffles: Number of shuffled windows, taken evenly from ``windows``.
         seed: Seed of the shuffles.
     """
     rng = np.random.default_rng(seed)
-    return fit_null(search([dinucleotide_shuffle(sequence, rng) for _ in range(shuffles)]))
+    count = len(windows)
+    chosen = [windows[i * count // shuffles if count > shuffles else i % count] for i in range(shuffles)]
+    null = fit_null(search([dinucleotide_shuffle(window, rng) for window in chosen]))
+    return None if null is None else replace(null, rate=null.rate * count)

@@ -42,8 +42,8 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, 
     Args:
         network: a network with the compact encoder, in fp32, on the processor.
         directory: the bundle, which holds the weights already.
-        weights: file names of the encoder's and of the head's weights; the graph points into them, so that the
-            weights are stored once.
+        weights: file names of the encoder's and of the head's weights; the graph points into them, so that
+            the weights are stored once.
         name: of the graph's file.
 
     Raises:
@@ -71,7 +71,8 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, 
     assert program is not None
     model = program.model_proto
     for node in model.graph.node:
-        # where in the source a node comes from is of no use to a reader of the bundle, and differs by installation
+        # where in the source a node comes from is of no use to a reader of the bundle, and differs by
+        # installation
         del node.metadata_props[:]
         node.doc_string = ""
     casts = []
@@ -103,14 +104,19 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, 
 def safetensors_layout(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
     """Return (dtype, shape, offset in the file, bytes) of every tensor of a safetensors file.
 
-    The format: 8 bytes with the header's length, a JSON header, the data (github.com/huggingface/safetensors).
+    The format: 8 bytes with the header's length, a JSON header, the data
+    (github.com/huggingface/safetensors).
     """
     with path.open("rb") as handle:
         size = struct.unpack("<Q", handle.read(8))[0]
         header = json.loads(handle.read(size))
     return {
-        key: (entry["dtype"], entry["shape"], 8 + size + entry["data_offsets"][0],
-              entry["data_offsets"][1] - entry["data_offsets"][0])
+        key: (
+            entry["dtype"],
+            entry["shape"],
+            8 + size + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+        )
         for key, entry in header.items()
         if key != "__metadata__"
     }

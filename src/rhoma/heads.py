@@ -29,8 +29,8 @@ class HeadConfig(BaseModel):
 class TransformerHead(nn.Module):
     """The default head: Transformer blocks over residue states, then attentive pooling.
 
-    With a `stride` above 1 the blocks see one position for every `stride` nucleotides, made by a convolution over
-    twice as many: a quarter of the positions costs a fifth of the time.
+    With a `stride` above 1 the blocks see one position for every `stride` nucleotides, made by a convolution
+    over twice as many: a quarter of the positions costs a fifth of the time.
     """
 
     def __init__(self, config: HeadConfig, input_size: int) -> None:
@@ -51,14 +51,15 @@ class TransformerHead(nn.Module):
         keep = residues[:, :: self.stride]
         for block in self.blocks:
             x = block(x, keep)
-        return self.pool(self.norm(x), keep)
+        vectors: Tensor = self.pool(self.norm(x), keep)
+        return vectors
 
 
 class PooledHead(nn.Module):
     """The founding paper's head: blocks over the one pooled vector (Jiang 2025).
 
-    The mean state is projected, a learned positional embedding is added, and the blocks attend over this single
-    vector, so that attention is a linear map; kept so that the paper can be reproduced.
+    The mean state is projected, a learned positional embedding is added, and the blocks attend over this
+    single vector, so that attention is a linear map; kept so that the paper can be reproduced.
     """
 
     def __init__(self, config: HeadConfig, input_size: int) -> None:
@@ -75,7 +76,8 @@ class PooledHead(nn.Module):
         one = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         for block in self.blocks:
             x = block(x, one)
-        return self.final(x.squeeze(1))
+        vectors: Tensor = self.final(x.squeeze(1))
+        return vectors
 
 
 class MeanHead(nn.Module):

@@ -224,9 +224,7 @@ def read_labels(path: Path) -> dict[str, tuple[str, str]]:
 def label_hits(hits: Sequence[Hit], labels: Mapping[str, tuple[str, str]]) -> list[Hit]:
     """Returns the hits with the family and clan of their targets; a target without labels stays as it is."""
     return [
-        replace(hit, family=labels[hit.target][0], clan=labels[hit.target][1])
-        if hit.target in labels
-        else hit
+        replace(hit, family=labels[hit.target][0], clan=labels[hit.target][1]) if hit.target in labels else hit
         for hit in hits
     ]
 

@@ -178,8 +178,7 @@ def file_entries(directory: Path, names: Iterable[str] | None = None) -> dict[st
         names = (path.relative_to(directory).as_posix() for path in found)
     chosen = sorted(name for name in names if name != MANIFEST)
     return {
-        name: FileEntry(sha256=sha256_file(directory / name), size=(directory / name).stat().st_size)
-        for name in chosen
+        name: FileEntry(sha256=sha256_file(directory / name), size=(directory / name).stat().st_size) for name in chosen
     }
 
 
@@ -225,9 +224,7 @@ def read_manifest(directory: Path | str, cls: type[M]) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "content"
-        raise ArtefactError(
-            f"is damaged: {place}: {first['msg']}", path=path, remedy="make it again"
-        ) from None
+        raise ArtefactError(f"is damaged: {place}: {first['msg']}", path=path, remedy="make it again") from None
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
@@ -256,14 +253,10 @@ def verify_files(directory: Path, manifest: Manifest, *, sizes_only: bool = Fals
         return
     for name, entry in manifest.files.items():
         if sha256_file(directory / name) != entry.sha256:
-            raise ArtefactError(
-                "does not match its checksum (corrupted)", path=directory / name, remedy=remedy
-            )
+            raise ArtefactError("does not match its checksum (corrupted)", path=directory / name, remedy=remedy)
 
 
-def check_model(
-    manifest: StoreManifest | IndexManifest, path: Path, sha256: str, name: str | None = None
-) -> None:
+def check_model(manifest: StoreManifest | IndexManifest, path: Path, sha256: str, name: str | None = None) -> None:
     """Checks that an artefact was made with the model of this sha256.
 
     Raises:
@@ -280,9 +273,7 @@ def check_model(
 
 
 def _not_writable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot be written ({error.strerror})", path=path, remedy="choose a directory you may write to"
-    )
+    return InputError(f"cannot be written ({error.strerror})", path=path, remedy="choose a directory you may write to")
 
 
 def _replaceable(out: Path) -> bool:
@@ -304,9 +295,7 @@ def artefact_directory(out: Path | str, *, resume: bool = False, overwrite: bool
     out = Path(out)
     replaceable = _replaceable(out) or (overwrite and out.is_dir())
     if (out.exists() or out.is_symlink()) and not replaceable:
-        raise InputError(
-            "exists and is no artefact of rhoma", path=out, remedy="choose another name or remove it"
-        )
+        raise InputError("exists and is no artefact of rhoma", path=out, remedy="choose another name or remove it")
     parent = out.absolute().parent
     work = parent / f".{out.name}.{'partial' if resume else secrets.token_hex(4) + '.tmp'}"
     try:

@@ -1,8 +1,8 @@
 """Model bundles: an encoder and a head in one directory, and the embedder that search and index use.
 
-A bundle holds ``manifest.json``, ``encoder.safetensors`` (unless the encoder is a public one, which the manifest names),
-``head.safetensors`` and, for the compact encoder, ``network.onnx``: the same network as a graph whose weights are
-read from the two safetensors files, so that onnxruntime can run it without torch.
+A bundle holds ``manifest.json``, ``encoder.safetensors`` (unless the encoder is a public one, which the
+manifest names), ``head.safetensors`` and, for the compact encoder, ``network.onnx``: the same network as a
+graph whose weights are read from the two safetensors files, so that onnxruntime can run it without torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BATCH_NUCLEOTIDES = {"cpu": 4_096, "cuda": 131_072}
 
 
 class Embedder(Protocol):
-    """What stores, indexes and searches ask of a model: a name, a fingerprint, the shape of windows, and vectors."""
+    """What stores, indexes and searches ask of a model: name, fingerprint, shape of windows, vectors."""
 
     @property
     def name(self) -> str:
@@ -120,7 +120,10 @@ def shipped_bundle() -> Path:
     Raises:
         ArtefactError: this installation lacks it.
     """
-    candidates = [Path(str(files("rhoma"))) / "assets" / "encoder", Path(__file__).parents[2] / "assets" / "encoder"]
+    candidates = [
+        Path(str(files("rhoma"))) / "assets" / "encoder",
+        Path(__file__).parents[2] / "assets" / "encoder",
+    ]
     for candidate in candidates:
         if (candidate / MANIFEST).is_file():
             return candidate
@@ -138,8 +141,8 @@ def load_embedder(
     """Return the embedder of a bundle or of a public encoder.
 
     Args:
-        model: directory of a bundle; the name of a public encoder such as ``rinalmo-giga``, whose mean state is then
-            the vector; None for the shipped encoder.
+        model: directory of a bundle; the name of a public encoder such as ``rinalmo-giga``, whose mean state
+            is then the vector; None for the shipped encoder.
         device: ``auto`` takes a GPU where there is one.
         threads: processor threads; None leaves it to the library.
         model_dir: directory with the weights of a public encoder.
@@ -185,9 +188,7 @@ def load_embedder(
     )
 
 
-def _public_embedder(
-    name: str, device: Device, threads: int | None, model_dir: Path | str | None
-) -> BatchedEmbedder:
+def _public_embedder(name: str, device: Device, threads: int | None, model_dir: Path | str | None) -> BatchedEmbedder:
     from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256
     from rhoma.heads import HeadConfig
     from rhoma.network import HomologyNetwork

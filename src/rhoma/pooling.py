@@ -18,7 +18,7 @@ def mean_pool(states: Tensor, residues: Tensor) -> Tensor:
 
 
 class AttentivePool(nn.Module):
-    """Learned attentive pooling: several heads, each a softmax over the nucleotides of its own slice of values."""
+    """Learned attentive pooling: heads, each a softmax over the nucleotides of its own slice of values."""
 
     def __init__(self, size: int, dimension: int, heads: int) -> None:
         super().__init__()
@@ -29,11 +29,10 @@ class AttentivePool(nn.Module):
         self.value = nn.Linear(size, dimension)
 
     def forward(self, states: Tensor, residues: Tensor) -> Tensor:
-        """Return the pooled vectors, (b, dimension), of states (b, t, size) where `residues` (b, t) is True."""
+        """Return vectors (b, dimension) of the states (b, t, size) where `residues` (b, t) is True."""
         batch, length, _ = states.shape
-        score = (
-            self.score(states).float().masked_fill(~residues.unsqueeze(-1), torch.finfo(torch.float32).min)
-        )
+        score = self.score(states).float().masked_fill(~residues.unsqueeze(-1), torch.finfo(torch.float32).min)
         weight = score.softmax(dim=1)
         value = self.value(states).float().view(batch, length, self.heads, -1)
-        return (weight.unsqueeze(-1) * value).sum(1).flatten(1)
+        pooled: Tensor = (weight.unsqueeze(-1) * value).sum(1).flatten(1)
+        return pooled

@@ -186,9 +186,7 @@ class ProfileScorer:
         """
         from pyhmmer import easel
 
-        text = hits.to_msa(
-            self.alphabet, sequences=[model.query], traces=[model.trace], all_consensus_cols=True
-        )
+        text = hits.to_msa(self.alphabet, sequences=[model.query], traces=[model.trace], all_consensus_cols=True)
         if not isinstance(text, easel.TextMSA):
             raise TypeError(f"an alignment as text was asked for, not {type(text).__name__}")
         rows = [(row.name, letters) for row, letters in zip(text.sequences, text.alignment, strict=True)]
@@ -254,6 +252,4 @@ def _segment(domain: Domain, number: int, positions: Sequence[int], query: str) 
         length += (q1 - q0 - 1) + (t1 - t0 - 1)
         gapopens += (q1 - q0 > 1) + (t1 - t0 > 1)
     log_pvalue = math.log(domain.pvalue) if domain.pvalue > 0 else -domain.score * math.log(2)
-    return Segment(
-        qstart, qlast + 1, start, end, length, identical, gapopens, domain.score, log_pvalue, number
-    )
+    return Segment(qstart, qlast + 1, start, end, length, identical, gapopens, domain.score, log_pvalue, number)

@@ -74,9 +74,7 @@ def _open(directory: Path | str, name: str) -> tuple[Path, Iterator[str]]:
                 for line in handle:
                     yield line.rstrip("\r\n")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(
-                f"is damaged or truncated ({error})", path=path, remedy="fetch it again"
-            ) from None
+            raise InputError(f"is damaged or truncated ({error})", path=path, remedy="fetch it again") from None
 
     return path, lines()
 
@@ -133,8 +131,7 @@ def _finish(seed: Seed, parts: dict[str, list[str]], structure: list[str], path:
     if not seed.accession:
         raise InputError("an alignment without accession (#=GF AC)", path=path)
     seed.rows = [
-        (name, "".join(rows).translate(_TO_RNA).replace(".", "-").replace("T", "U"))
-        for name, rows in parts.items()
+        (name, "".join(rows).translate(_TO_RNA).replace(".", "-").replace("T", "U")) for name, rows in parts.items()
     ]
     seed.structure = "".join(structure) or "." * (len(seed.rows[0][1]) if seed.rows else 0)
     if any(len(row) != len(seed.structure) for _, row in seed.rows):

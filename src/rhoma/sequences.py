@@ -71,13 +71,9 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError("no such file", path=path, remedy="check the path") from None
     except IsADirectoryError:
-        raise InputError(
-            "is a directory, not a FASTA file", path=path, remedy="name the file in it"
-        ) from None
+        raise InputError("is a directory, not a FASTA file", path=path, remedy="name the file in it") from None
     except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror})", path=path, remedy="check its permissions"
-        ) from None
+        raise InputError(f"cannot be read ({error.strerror})", path=path, remedy="check its permissions") from None
     if data[:2] != b"\x1f\x8b":
         return data
     try:
@@ -224,9 +220,7 @@ def read_fasta(
         seen[name] = number
         sequence = _letters(body, name, path)
         if not sequence:
-            raise InputError(
-                "has no sequence", path=path, record=name, remedy="add its sequence or remove it"
-            )
+            raise InputError("has no sequence", path=path, record=name, remedy="add its sequence or remove it")
         reason = _unusable(sequence, min_length, max_length)
         if reason is not None:
             if short == "error":

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def _last_edges(
-    successors: dict[int, NDArray[np.uint8]], root: int, rng: np.random.Generator
-) -> dict[int, int]:
+def _last_edges(successors: dict[int, NDArray[np.uint8]], root: int, rng: np.random.Generator) -> dict[int, int]:
     """Returns the place of the last edge of every letter but ``root``: a uniform tree towards ``root``."""
     chosen: dict[int, int] = {}
     in_tree = {root}

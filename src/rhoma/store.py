@@ -91,9 +91,7 @@ class EmbeddingStore:
         """
         place = self.place(name)
         if place is None:
-            raise InputError(
-                f"has no vectors of {name!r}", path=self.path, remedy="embed the same FASTA file"
-            )
+            raise InputError(f"has no vectors of {name!r}", path=self.path, remedy="embed the same FASTA file")
         return slice(int(self.first_rows[place]), int(self.first_rows[place + 1]))
 
 
@@ -108,9 +106,7 @@ def _plan(records: Sequence[Record], window: int, stride: int, strands: Literal[
     """Returns which window of which strand each row holds: by sequence, then strand, then start."""
     plus = tile([len(record.sequence) for record in records], window, stride)
     if strands == "both":
-        order = np.lexsort(
-            (np.tile(plus.start, 2), np.arange(2 * len(plus)) >= len(plus), np.tile(plus.sequence, 2))
-        )
+        order = np.lexsort((np.tile(plus.start, 2), np.arange(2 * len(plus)) >= len(plus), np.tile(plus.sequence, 2)))
         minus = order >= len(plus)
         source = order % max(1, len(plus))
     else:
@@ -138,9 +134,7 @@ def _embed_unique(
     inverse = np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
     vectors = embedder.embed(list(places), progress=progress)
     if vectors.shape != (len(places), embedder.dimension) or not np.isfinite(vectors).all():
-        raise ValueError(
-            f"model {embedder.name} gave vectors of shape {vectors.shape} or numbers that are not finite"
-        )
+        raise ValueError(f"model {embedder.name} gave vectors of shape {vectors.shape} or numbers that are not finite")
     if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=_NORM_TOLERANCE):
         raise ValueError(f"model {embedder.name} gave vectors that are not of unit length")
     return vectors.astype(np.float16)[inverse]
@@ -152,11 +146,7 @@ def _finished_shards(work: Path, fingerprint: str) -> dict[str, str]:
         state = json.loads((work / _PROGRESS).read_text())
     except (OSError, ValueError):
         return {}
-    same = (
-        isinstance(state, dict)
-        and state.get("fingerprint") == fingerprint
-        and (work / "vectors.npy").is_file()
-    )
+    same = isinstance(state, dict) and state.get("fingerprint") == fingerprint and (work / "vectors.npy").is_file()
     return dict(state["shards"]) if same else {}
 
 
@@ -311,9 +301,7 @@ def open_store(path: Path | str, *, verify: bool = True, model_sha256: str | Non
     verify_files(path, manifest, sizes_only=not verify)
     vectors = np.load(path / "vectors.npy", mmap_mode="r")
     if vectors.shape != (manifest.n_windows, manifest.dimension) or vectors.dtype != np.float16:
-        raise ArtefactError(
-            "does not fit the manifest", path=path / "vectors.npy", remedy="make the store again"
-        )
+        raise ArtefactError("does not fit the manifest", path=path / "vectors.npy", remedy="make the store again")
     table = pl.read_parquet(path / "sequences.parquet")
     first_rows = np.append(table["row"].to_numpy(), manifest.n_windows).astype(np.int64)
     rows = pl.read_parquet(path / "windows.parquet", columns=["start", "end", "strand"])

@@ -29,9 +29,7 @@ _VERSION_ARGUMENTS = {
     "mmseqs": ["version"],
     "blastn": ["-version"],
     "makeblastdb": ["-version"],
-    **dict.fromkeys(
-        [name for name, (package, _) in _PACKAGES.items() if package in ("infernal", "hmmer")], ["-h"]
-    ),
+    **dict.fromkeys([name for name, (package, _) in _PACKAGES.items() if package in ("infernal", "hmmer")], ["-h"]),
 }
 _REPORTED_LINES = 8
 
@@ -45,9 +43,7 @@ def require(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         debian, conda = _PACKAGES.get(program, (program, program))
-        remedy = (
-            f"install it: 'apt-get install {debian}' on Debian, 'conda install -c bioconda {conda}' elsewhere"
-        )
+        remedy = f"install it: 'apt-get install {debian}' on Debian, 'conda install -c bioconda {conda}' elsewhere"
         raise ToolError(program, "no such program on PATH", remedy=remedy)
     return path
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def rotary(x: Tensor, base: float = 10_000.0) -> Tensor:
-    """Return `x` (b, h, t, d) with its positions rotated in (Su et al. 2021, RoFormer, eq. 34); d must be even."""
+    """Return `x` (b, h, t, d), d even, with its positions rotated in (Su et al. 2021, RoFormer, eq. 34)."""
     length, dimension = x.shape[-2], x.shape[-1]
     half = dimension // 2
     frequency = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
@@ -20,14 +20,15 @@ def rotary(x: Tensor, base: float = 10_000.0) -> Tensor:
 def attend(query: Tensor, key: Tensor, value: Tensor, attention: Tensor) -> Tensor:
     """Return softmax attention (b, h, t, d) that never looks at positions where `attention` (b, t) is False.
 
-    On a CPU plain matrix products are used: forward and backward of the fused kernel take 1.7 times as long there
-    in bf16 at 128 positions (benchmarks/attention.py).
+    On a CPU plain matrix products are used: forward and backward of the fused kernel take 1.7 times as long
+    there in bf16 at 128 positions (benchmarks/attention.py).
     """
     mask = attention[:, None, None, :]
     if query.device.type != "cpu":
         return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     score = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-    return score.masked_fill(~mask, -1e4).softmax(dim=-1).to(value.dtype) @ value
+    mixed: Tensor = score.masked_fill(~mask, -1e4).softmax(dim=-1).to(value.dtype) @ value
+    return mixed
 
 
 class Block(nn.Module):
@@ -50,4 +51,5 @@ class Block(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = attend(rotary(query), rotary(key), value, attention)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, size))
-        return x + self.down(nn.functional.gelu(self.up(self.norm_feed(x)), approximate="tanh"))
+        fed: Tensor = self.down(nn.functional.gelu(self.up(self.norm_feed(x)), approximate="tanh"))
+        return x + fed

@@ -153,6 +153,14 @@ def workflowProblems(values) {
             problems << "--database or --index: ${values.database ? 'give one of them, not both' : 'one of them is needed'}"
         }
     }
+    if (values.model && !file(values.model, glob: false).exists()) {
+        if (!values.model_dir) {
+            problems << "--model '${values.model}': there is no such directory; for a published encoder give --model_dir too"
+        }
+        else if (!(values.model ==~ '[A-Za-z0-9][A-Za-z0-9._-]*')) {
+            problems << "--model '${values.model}': neither a directory nor the name of an encoder"
+        }
+    }
     if (values.workflow == 'index' && !values.database) {
         problems << '--database: a FASTA file with the sequences to index is needed'
     }
@@ -225,19 +233,17 @@ def checkSamplesheet(schema, path) {
     return [rows, problems]
 }
 
-// Returns the typed parameters, with `queries`: the list of query files. Ends the run, naming every problem, where there are any.
+// Returns the typed parameters and what the processes make of them: `queries` (paths), `samplesheet` (of the queries as
+// they are staged), the encoder (`model_files`, `model_name`), options of commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
     def values = checked[0]
     def problems = checked[1] ?: workflowProblems(values)
-    def queries = []
+    def rows = []
     if (!problems && values.input?.toLowerCase()?.endsWith('.csv')) {
         def sheet = checkSamplesheet(readJson("${projectDir}/assets/schema_input.json"), values.input)
-        queries = sheet[0].collect { row -> row.fasta }
+        rows = sheet[0]
         problems = sheet[1]
-    }
-    else if (!problems && values.input) {
-        queries = [values.input]
     }
     if (!problems) {
         problems = [outputProblem(values.outdir)].findAll { problem -> problem }
@@ -245,13 +251,45 @@ def readParameters(given, projectDir) {
     if (problems) {
         error("rhoma cannot start:\n${problems.collect { problem -> "  - ${problem}" }.join('\n')}\nRun with --help for what each parameter means.")
     }
-    def bundle = file(values.model ?: "${projectDir}/assets/encoder", glob: false)
+    def named = values.model && !file(values.model, glob: false).exists()
     return values + [
-        queries: queries,
-        bundle: bundle,
+        queries: rows ? rows.collect { row -> row.fasta } : [values.input],
+        samplesheet: rows ? stagedSamplesheet(rows) : '',
+        model_files: named ? file(values.model_dir, glob: false) : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
+        model_name: named ? values.model : '',
         search_options: searchOptions(values),
         align_options: alignOptions(values),
+        report_parameters: groovy.json.JsonOutput.toJson(values.findAll { name, value -> value != null && !(name in unreported()) }),
     ]
+}
+
+// Returns the parameters that change no result: the same search gives the same report, wherever it goes.
+def unreported() {
+    return ['help', 'version', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index']
+}
+
+// Returns a field of CSV.
+def quoted(text) {
+    return '"' + text.replace('"', '""') + '"'
+}
+
+// Returns the samplesheet with the paths that a task has: input1/<name>, input2/<name>, ...
+def stagedSamplesheet(rows) {
+    def lines = rows.withIndex().collect { row, place ->
+        "${quoted(row.id)},${quoted("input${place + 1}/${file(row.fasta, glob: false).name}")}\n"
+    }
+    return 'id,fasta\n' + lines.join('')
+}
+
+// Returns the options of `query.py search`.
+def searchOptions(values) {
+    def options = ['evalue', 'iterations', 'shortlist', 'seed'].collect { name -> "--${name} ${values[name]}" }
+    return (options + (values.sensitive ? ['--sensitive'] : [])).join(' ')
+}
+
+// Returns the options of `query.py align`.
+def alignOptions(values) {
+    return "--evalue ${values.evalue} --max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}"
 }
 
 // Returns the help: parameters by group with type, default and meaning, and examples.
@@ -276,15 +314,4 @@ ${groups.join('\n\n')}
 
 Parameters in a file: -params-file my.yml. Details: docs/usage.md, docs/output.md.
 """
-}
-
-// Returns the options of `query.py search`.
-def searchOptions(values) {
-    def options = ['evalue', 'iterations', 'shortlist', 'seed'].collect { name -> "--${name} ${values[name]}" }
-    return (options + (values.sensitive ? ['--sensitive'] : [])).join(' ')
-}
-
-// Returns the options of `query.py align`.
-def alignOptions(values) {
-    return "--evalue ${values.evalue} --max-homologs ${values.max_homologs} --aligner ${values.aligner}"
 }

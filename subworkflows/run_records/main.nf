@@ -6,7 +6,7 @@ workflow RUN_RECORDS {
 
     main:
     def records = "${settings.outdir}/pipeline_info"
-    def parameters = settings.findAll { name, _value -> !(name in ['help', 'version', 'queries', 'bundle', 'search_options', 'align_options']) }
+    def parameters = settings.findAll { name, _value -> name in params.keySet() && !(name in ['help', 'version']) }
     file(records).mkdirs()
     file("${records}/params_${settings.trace_report_suffix}.json").text =
         groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(parameters)) + '\n'

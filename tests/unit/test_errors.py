@@ -8,17 +8,12 @@ from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputErr
 
 
 def test_a_message_names_file_record_problem_and_remedy():
-    error = InputError(
-        "letter 'J' at position 12 is no IUPAC code", path="q.fa", record="x", remedy="write N"
-    )
+    error = InputError("letter 'J' at position 12 is no IUPAC code", path="q.fa", record="x", remedy="write N")
     assert str(error) == "q.fa: record 'x': letter 'J' at position 12 is no IUPAC code. Remedy: write N"
     assert str(InputError("has no name", path="q.fa", record=3)) == "q.fa: record number 3: has no name"
     assert str(InputError("is empty")) == "is empty"
     assert str(ArtefactError("is truncated", path="index")) == "index: is truncated"
-    assert (
-        str(ToolError("mmseqs", "is missing", remedy="install it"))
-        == "mmseqs: is missing. Remedy: install it"
-    )
+    assert str(ToolError("mmseqs", "is missing", remedy="install it")) == "mmseqs: is missing. Remedy: install it"
 
 
 @pytest.mark.parametrize(

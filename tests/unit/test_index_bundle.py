@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError, InputError
-from rhoma.index import build as building
-from rhoma.index.build import add_segment, build_index, compact, delete, verify
+from rhoma.index import change as changing
+from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
+from rhoma.index.change import add_segment, compact, delete, verify
 from rhoma.manifest import ModelReference
 from rhoma.sequences import Record
 from rhoma.store import write_store
@@ -309,7 +310,7 @@ def test_bad_requests_are_refused_and_change_nothing(shop: Workshop):
 
 def test_one_writer_at_a_time(shop: Workshop):
     index = shop.index()
-    with building._locked(index.path), pytest.raises(ArtefactError, match="being changed by another process"):
+    with changing._locked(index.path), pytest.raises(ArtefactError, match="being changed by another process"):
         delete(index.path, ["s0"])
     assert delete(index.path, ["s0"]).sequence_of("s0") is None
 
@@ -323,7 +324,7 @@ def test_a_change_that_dies_leaves_the_old_index(shop: Workshop, monkeypatch: py
         def die(*_: Any) -> None:
             raise RuntimeError("power cut")
 
-        patch.setattr(building, "write_manifest", die)
+        patch.setattr(changing, "write_manifest", die)
         with pytest.raises(RuntimeError):
             add_segment(index.path, fresh, store)
         with pytest.raises(RuntimeError):

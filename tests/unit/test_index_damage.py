@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError
-from rhoma.index.build import build_index, delete, verify
+from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
+from rhoma.index.change import delete, verify
 from rhoma.manifest import IndexManifest, read_manifest
 from rhoma.sequences import Record
 from rhoma.store import write_store

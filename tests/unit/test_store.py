@@ -26,9 +26,7 @@ def records() -> list[Record]:
 
 
 @pytest.mark.parametrize("strands", ["+", "both"])
-def test_every_row_is_the_vector_of_its_window(
-    tmp_path: Path, records: list[Record], toy_embedder: Any, strands: Any
-):
+def test_every_row_is_the_vector_of_its_window(tmp_path: Path, records: list[Record], toy_embedder: Any, strands: Any):
     calls: list[tuple[int, int]] = []
     store = write_store(
         tmp_path / "store",
@@ -101,9 +99,7 @@ class Dying:
         return self.inner.embed(sequences, progress=progress)
 
 
-def test_an_interrupted_run_is_taken_up_at_its_last_shard(
-    tmp_path: Path, records: list[Record], toy_embedder: Any
-):
+def test_an_interrupted_run_is_taken_up_at_its_last_shard(tmp_path: Path, records: list[Record], toy_embedder: Any):
     whole = write_store(tmp_path / "whole", records, toy_embedder, shard=3)
     shards = -(-len(whole.windows) // 3)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -128,9 +124,7 @@ def test_what_another_run_has_left_is_not_used(tmp_path: Path, records: list[Rec
 
 
 @pytest.mark.parametrize(("scale", "message"), [(2.0, "unit length"), (np.nan, "not finite")])
-def test_bad_vectors_are_refused(
-    tmp_path: Path, records: list[Record], toy_embedder: Any, scale: float, message: str
-):
+def test_bad_vectors_are_refused(tmp_path: Path, records: list[Record], toy_embedder: Any, scale: float, message: str):
     class Bad(Dying):
         def embed(self, sequences: Sequence[str], *, progress: Any = None) -> Any:
             return self.inner.embed(sequences, progress=progress) * np.float32(scale)

@@ -15,12 +15,22 @@ process MMSEQS_SEARCH {
 
     script:
     def args = task.ext.args ?: ''
+    // the whole headers, not the default's names: those are cut where a name looks like sp|P12345|X
+    def columns = 'qheader,theader,pident,alnlen,mismatch,gapopen,qstart,qend,tstart,tend,evalue,bits'
     prefix = task.ext.prefix ?: meta.id
     """
-    mmseqs createdb ${fasta} queries --dbtype 2 -v 2
-    mmseqs search queries ${index}/mmseqs/db found tmp --search-type 3 --threads ${task.cpus} -v 2 ${args}
-    mmseqs convertalis queries ${index}/mmseqs/db found ${prefix}.m8 --search-type 3 --threads ${task.cpus} -v 2
-    rm -rf tmp
+    touch ${prefix}.m8
+    database=\$(find -L ${index} -path '*/mmseqs/*.dbtype' ! -name '*_h.dbtype' | sort | head -n 1)
+    # an index may be without
+    if [ -n "\$database" ]; then
+        database=\${database%.dbtype}
+        sed '/^>/s/[[:space:]].*//' ${fasta} > names_only.fasta
+        mmseqs createdb names_only.fasta queries --dbtype 2 -v 2
+        mmseqs search queries "\$database" found tmp --search-type 3 --threads ${task.cpus} -v 2 ${args}
+        mmseqs convertalis queries "\$database" found ${prefix}.m8 --search-type 3 --threads ${task.cpus} -v 2 \\
+            --format-output ${columns}
+        rm -rf tmp
+    fi
     """
 
     stub:

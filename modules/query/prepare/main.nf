@@ -6,25 +6,28 @@ process QUERY_PREPARE {
 
     input:
     path fasta, stageAs: 'input?/*'
+    stdin // samplesheet of the staged files; empty for a single FASTA file
     val batch_size
 
     output:
-    path 'batches/*.fasta', emit: batches, optional: true
-    path 'skipped.tsv', emit: skipped
+    path 'prepared/batches/*.fasta', emit: batches, optional: true
+    path 'prepared/skipped.tsv', emit: skipped
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
 
     script:
     def args = task.ext.args ?: ''
-    def inputs = (fasta instanceof List ? fasta : [fasta]).collect { path -> "--input ${path}" }.join(' ')
+    // the names in a samplesheet come by stdin, past the shell
     """
-    query.py prepare ${inputs} --out . --batch-size ${batch_size} ${args}
+    cat > samplesheet.csv
+    if [ -s samplesheet.csv ]; then input=samplesheet.csv; else input=${fasta instanceof List ? fasta[0] : fasta}; fi
+    query.py prepare --input "\$input" --out prepared --batch-size ${batch_size} ${args}
     """
 
     stub:
     """
-    mkdir batches
-    printf '>q1\\nACGUACGUACGUACGUACGU\\n' > batches/batch_0001.fasta
-    printf '>q2\\nACGUACGUACGUACGUACGU\\n' > batches/batch_0002.fasta
-    touch skipped.tsv
+    mkdir -p prepared/batches
+    printf '>q1\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0001.fasta
+    printf '>q2\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0002.fasta
+    printf 'id\\tlength\\treason\\n' > prepared/skipped.tsv
     """
 }

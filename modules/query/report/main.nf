@@ -9,22 +9,31 @@ process QUERY_REPORT {
     path found
     path aligned
     path skipped
-    path index
+    stdin // the parameters as JSON
+    val evalue
 
     output:
-    path 'hits.tsv', emit: hits
-    path 'hits.m8', emit: m8
-    path 'report.html', emit: report
+    path 'report/hits.tsv', emit: hits
+    path 'report/hits.m8', emit: m8
+    path 'report/hits.tblout', emit: tblout, optional: true
+    path 'report/report.html', emit: report
+    path 'report/msa.tsv', emit: quality
+    path 'report/*_mqc.tsv', emit: multiqc
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
 
     script:
     def args = task.ext.args ?: ''
+    def options = [[batches, '--fasta'], [found, '--search'], [aligned, '--msa']].collectMany { paths, option ->
+        (paths instanceof List ? paths : [paths]).collect { path -> "${option} ${path}" }
+    }
     """
-    query.py report --out . ${args}
+    cat > params.json
+    query.py report ${options.join(' ')} --skipped ${skipped} --params params.json --evalue ${evalue} --out report ${args}
     """
 
     stub:
     """
-    touch hits.tsv hits.m8 report.html
+    mkdir report
+    touch report/hits.tsv report/hits.m8 report/report.html report/msa.tsv report/rhoma_queries_mqc.tsv
     """
 }

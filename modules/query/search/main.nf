@@ -8,7 +8,7 @@ process QUERY_SEARCH {
     input:
     tuple val(meta), path(fasta), path(store), path(mmseqs_hits)
     path index
-    path model, stageAs: 'model'
+    path labels
     val options
 
     output:
@@ -17,9 +17,11 @@ process QUERY_SEARCH {
 
     script:
     def args = task.ext.args ?: ''
+    def names = labels ? "--labels ${labels}" : ''
     prefix = task.ext.prefix ?: meta.id
     """
-    query.py search --queries ${fasta} --index ${index} --vectors ${store} --mmseqs-hits ${mmseqs_hits} --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
+    query.py search --batch ${fasta} --index ${index} --store ${store} --mmseqs ${mmseqs_hits} ${names} \\
+        --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
     """
 
     stub:

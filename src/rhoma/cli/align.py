@@ -18,9 +18,7 @@ def align(
         Path,
         typer.Option("--search", "-s", help="Output directory of 'query search' (hits.tsv, alignments/)."),
     ],
-    fasta: Annotated[
-        Path, typer.Option("--fasta", "--batch", "-f", "-b", help="The queries that were searched with.")
-    ],
+    fasta: Annotated[Path, typer.Option("--fasta", "--batch", "-f", "-b", help="The queries that were searched with.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make, one sub-directory a query.")],
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
     max_homologs: Annotated[

@@ -43,7 +43,6 @@ def embed(
     A run that was killed goes on where it stopped when it is started again.
 
     Examples:
-
         rhoma embed --fasta database.fasta --out database.store
 
         rhoma embed --fasta queries.fasta --out queries.store --strands both

@@ -64,9 +64,7 @@ def build(
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make; an index there is replaced.")],
     mmseqs: Annotated[
         Path | None,
-        typer.Option(
-            help="Directory of an MMseqs2 database of the sequences; made here where it is not given."
-        ),
+        typer.Option(help="Directory of an MMseqs2 database of the sequences; made here where it is not given."),
     ] = None,
     no_mmseqs: Annotated[bool, typer.Option("--no-mmseqs", help="Leave the MMseqs2 database out.")] = False,
     kind: Annotated[
@@ -94,7 +92,7 @@ def add(index: IndexPath, fasta: Fasta, store: Stores, *, threads: Threads, quie
     """Add sequences to an index, as a new segment."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    from rhoma.index.build import add_segment
+    from rhoma.index.change import add_segment
 
     records, stores = _load(fasta, store)
     _tell(index, add_segment(index, records, stores).manifest)
@@ -110,7 +108,7 @@ def delete(
     """Delete sequences from an index by name; the space is given back by compact."""
     set_up_logging(quiet=quiet)
     from rhoma.errors import InputError
-    from rhoma.index.build import delete as delete_names
+    from rhoma.index.change import delete as delete_names
 
     wanted = list(names or [])
     if from_file is not None:
@@ -128,7 +126,7 @@ def compact(index: IndexPath, *, threads: Threads, quiet: Quiet = False) -> None
     """Rewrite an index as one segment, without what was deleted."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    from rhoma.index.build import compact as compact_index
+    from rhoma.index.change import compact as compact_index
 
     _tell(index, compact_index(index).manifest)
 
@@ -137,7 +135,7 @@ def compact(index: IndexPath, *, threads: Threads, quiet: Quiet = False) -> None
 def verify(index: IndexPath, quiet: Quiet = False) -> None:
     """Check every file of an index against its manifest."""
     set_up_logging(quiet=quiet)
-    from rhoma.index.build import verify as verify_index
+    from rhoma.index.change import verify as verify_index
 
     _tell(index, verify_index(index))
 

@@ -91,9 +91,7 @@ def search(
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make.")],
     store_path: Annotated[
         Path | None,
-        typer.Option(
-            "--store", "-s", help="Embedding store of the queries (both strands); else they are embedded."
-        ),
+        typer.Option("--store", "-s", help="Embedding store of the queries (both strands); else they are embedded."),
     ] = None,
     mmseqs: Annotated[
         Path | None, typer.Option(help="Table of MMseqs2 hits of these queries (m8); they are scored too.")
@@ -115,9 +113,7 @@ def search(
     sensitive: Annotated[
         bool, typer.Option("--sensitive", help="Let a covariance model pick and rank (slower).")
     ] = False,
-    vectors: Annotated[
-        Literal["both", "learned", "kmer"], typer.Option(help="Which vectors retrieve.")
-    ] = "both",
+    vectors: Annotated[Literal["both", "learned", "kmer"], typer.Option(help="Which vectors retrieve.")] = "both",
     mode: Annotated[
         Literal["rounds", "profile", "list"],
         typer.Option(help="Rounds; a single pass of the profile; or the fused list alone."),
@@ -126,9 +122,7 @@ def search(
         float | None,
         typer.Option(help="Comparisons that the whole database stands for (Z), where this index is a part."),
     ] = None,
-    device: Annotated[
-        Literal["cpu", "cuda", "auto"], typer.Option(help="Where queries are embedded.")
-    ] = "cpu",
+    device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where queries are embedded.")] = "cpu",
     seed: Annotated[int, typer.Option(min=1, help="Seed of shuffles and calibration.")] = 42,
     *,
     threads: Threads,
@@ -141,7 +135,7 @@ def search(
     from rhoma.index.bundle import Index
     from rhoma.search import Database, read_anchors
     from rhoma.search.batch import search_all, write_results
-    from rhoma.sequences import read_fasta
+    from rhoma.search.inputs import read_queries
     from rhoma.store import open_store
 
     config = _config(
@@ -157,7 +151,7 @@ def search(
         threads=threads,
         seed=seed,
     )
-    queries, skipped = read_fasta(batch, short="skip", max_length=None)
+    queries, skipped = read_queries(batch)
     for one in skipped:
         logger.warning("skipped %s: %s", one.id, one.reason)
     families = read_labels(labels) if labels is not None else None

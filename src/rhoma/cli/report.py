@@ -36,9 +36,7 @@ def report(
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "RNA homology search",
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
     top: Annotated[int, typer.Option(min=1, help="Hits in the table of a query.")] = 25,
-    sections: Annotated[
-        int, typer.Option(min=0, help="Queries shown in full; the rest is in the overview.")
-    ] = 500,
+    sections: Annotated[int, typer.Option(min=0, help="Queries shown in full; the rest is in the overview.")] = 500,
     quiet: Quiet = False,
 ) -> None:
     """Merge the outputs of all batches, and write the report.

@@ -32,8 +32,8 @@ class CompactConfig(BaseModel):
 class CompactEncoder(nn.Module):
     """Embeds nucleotides, looks at `kernel` neighbours by a convolution, then `layers` Transformer blocks.
 
-    The convolution gives every position the letters around it, the context that k-mer methods count; longer range is
-    left to the blocks here and in the head.
+    The convolution gives every position the letters around it, the context that k-mer methods count; longer
+    range is left to the blocks here and in the head.
     """
 
     kind = "compact"
@@ -56,8 +56,8 @@ class CompactEncoder(nn.Module):
         return TokenBatch(torch.from_numpy(ids), torch.from_numpy(attention), torch.from_numpy(residues))
 
     def encode(self, batch: TokenBatch) -> Tensor:
-        """Return the states, (b, t, hidden_size); the embedding of padding is zero, like the convolution's own."""
-        x = self.convolution(self.embedding(batch.ids).transpose(1, 2)).transpose(1, 2)
+        """Return the states, (b, t, hidden_size); padding embeds to zero, like the convolution's own padding."""
+        x: Tensor = self.convolution(self.embedding(batch.ids).transpose(1, 2)).transpose(1, 2)
         x = nn.functional.gelu(x, approximate="tanh")
         for block in self.blocks:
             x = block(x, batch.attention)

@@ -23,7 +23,7 @@ class MultiMoleculeEncoder(nn.Module):
 
     def __init__(self, spec: PublicEncoder, source: str) -> None:
         super().__init__()
-        self.kind = spec.kind
+        self.kind: str = spec.kind
         self.max_length = spec.max_length
         model = getattr(multimolecule, f"{spec.model}Model")
         try:
@@ -33,7 +33,7 @@ class MultiMoleculeEncoder(nn.Module):
         except OSError as error:
             raise InputError(
                 f"{spec.hub_id} cannot be loaded from {source}: {str(error).splitlines()[0]}",
-                remedy="where there is no internet, download the model elsewhere and give its directory (--model_dir)",
+                remedy="without internet, download the model elsewhere and give its directory (--model_dir)",
             ) from error
         if info["missing_keys"]:
             raise ArtefactError(
@@ -49,7 +49,7 @@ class MultiMoleculeEncoder(nn.Module):
         self._table = lookup_table(letters | {"T": letters["U"]}, unknown=self._special["unk"])
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
-        """Return the tokens, cls and eos around each sequence, as multimolecule's own tokenizer gives them."""
+        """Return the tokens, cls and eos around each sequence, as multimolecule's tokenizer gives them."""
         ids, attention, residues = tokenize(
             sequences,
             self._table,

@@ -27,7 +27,7 @@ class OmniGenomeEncoder(nn.Module):
 
     def __init__(self, spec: PublicEncoder, source: str, *, structure: bool = False) -> None:
         super().__init__()
-        self.kind = spec.kind
+        self.kind: str = spec.kind
         self.structure = structure
         # both halves have to fit the positions that the model was trained on
         self.max_length = spec.max_length // 2 - 1 if structure else spec.max_length
@@ -55,7 +55,11 @@ class OmniGenomeEncoder(nn.Module):
         absent = [mark for mark in "().ACGU" if mark not in letters and (structure or mark.isalpha())]
         if absent:
             raise ArtefactError(f"the vocabulary lacks {' '.join(absent)}", path=source)
-        self._pad, self._cls, self._eos = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id
+        self._pad, self._cls, self._eos = (
+            tokenizer.pad_token_id,
+            tokenizer.cls_token_id,
+            tokenizer.eos_token_id,
+        )
         self._table = lookup_table(letters, unknown=tokenizer.unk_token_id)
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:

@@ -34,8 +34,8 @@ class TokenBatch:
 class Encoder(Protocol):
     """Tokens to per-nucleotide states; every implementation is a `torch.nn.Module`.
 
-    A padded batch gives the same states as each sequence alone (to rounding); states at positions that are not
-    residues are undefined and have to be masked with `TokenBatch.residues`.
+    A padded batch gives the same states as each sequence alone (to rounding); states at positions that are
+    not residues are undefined and have to be masked with `TokenBatch.residues`.
     """
 
     kind: str

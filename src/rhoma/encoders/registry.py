@@ -34,7 +34,8 @@ class PublicEncoder:
 
 
 _AGPL = "AGPL-3.0-or-later"
-# limits as the models' position tables set them; RiNALMo, ERNIE-RNA and UTR-LM: the length they were trained to
+# limits as the models' position tables set them; RiNALMo, ERNIE-RNA and UTR-LM: the length they were
+# trained to
 PUBLIC: dict[str, PublicEncoder] = {
     "rinalmo-giga": PublicEncoder("multimolecule", "multimolecule/rinalmo-giga", "RiNALMo", 1022, _AGPL),
     "rinalmo-mega": PublicEncoder("multimolecule", "multimolecule/rinalmo-mega", "RiNALMo", 1022, _AGPL),
@@ -60,9 +61,7 @@ def find_spec(info: EncoderInfo) -> PublicEncoder:
     for spec in PUBLIC.values():
         if spec.hub_id == info.hub_id:
             return spec
-    raise InputError(
-        f"no public encoder has the hub id {info.hub_id!r}", remedy=f"known: {', '.join(sorted(PUBLIC))}"
-    )
+    raise InputError(f"no public encoder has the hub id {info.hub_id!r}", remedy=f"known: {', '.join(sorted(PUBLIC))}")
 
 
 def load_encoder(info: EncoderInfo, model_dir: Path | str | None) -> Encoder:
@@ -84,13 +83,11 @@ def load_encoder(info: EncoderInfo, model_dir: Path | str | None) -> Encoder:
 
         return OmniGenomeEncoder(spec, source, structure=bool(info.config.get("structure")))
     except ImportError as error:
-        raise ToolError(
-            spec.kind, f"cannot be imported ({error})", remedy="pip install 'rhoma[hub]'"
-        ) from error
+        raise ToolError(spec.kind, f"cannot be imported ({error})", remedy="pip install 'rhoma[hub]'") from error
 
 
 def weights_sha256(info: EncoderInfo, model_dir: Path | str | None) -> str:
-    """Return one sha256 over the weight files in `model_dir`, or over the hub id where there is no directory."""
+    """Return one sha256 over the weight files in `model_dir`, or of the hub id where there is no directory."""
     state = hashlib.sha256(str(info.hub_id).encode())
     if model_dir is not None:
         for pattern in _WEIGHTS:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A, C, G and U first, so that the four bases are 1 to 4; every other IUPAC code is "any base"
-COMPACT_VOCABULARY: dict[str, int] = {"A": 1, "C": 2, "G": 3, "U": 4, "T": 4} | dict.fromkeys(
-    "NRYSWKMBDHVX", 5
-)
+COMPACT_VOCABULARY: dict[str, int] = {"A": 1, "C": 2, "G": 3, "U": 4, "T": 4} | dict.fromkeys("NRYSWKMBDHVX", 5)
 COMPACT_TOKENS = 6
 
 
@@ -64,7 +62,8 @@ def tokenize(
     ids = np.full((len(sequences), width), pad, dtype=np.int64)
     positions = np.arange(width)[None, :]
     residues = (positions >= lead) & (positions < lead + lengths[:, None])
-    # one look-up for the whole batch: rows are filled in order, so the flat letters land where `residues` is True
+    # one look-up for the whole batch: rows are filled in order, so the flat letters land where `residues`
+    # is True
     letters = np.frombuffer("".join(sequences).encode("ascii"), dtype=np.uint8)
     ids[residues] = table[letters]
     attention = positions < lead + lengths[:, None] + int(last is not None)

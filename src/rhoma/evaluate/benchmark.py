@@ -77,9 +77,7 @@ class Benchmark:
             InputError: there is no database of that name.
         """
         if database not in self.databases:
-            raise InputError(
-                f"has no database {database!r}, only {', '.join(self.databases)}", path=self.path
-            )
+            raise InputError(f"has no database {database!r}, only {', '.join(self.databases)}", path=self.path)
         return self.path / database / "targets.fasta"
 
     def target_names(self, database: str) -> list[str]:

@@ -157,16 +157,12 @@ def own_dataset(queries: Path, targets: Path, labels: Path, out: Path) -> dict[s
         raise InputError("no query has a relative among the targets", path=labels)
     _fresh(out)
     infos = [
-        QueryInfo(
-            r.id, *known[r.id], size_class(sizes[known[r.id][0]]), "unknown", "unknown", len(r.sequence)
-        )
+        QueryInfo(r.id, *known[r.id], size_class(sizes[known[r.id][0]]), "unknown", "unknown", len(r.sequence))
         for r in asked
     ]
     write_fasta(out / "queries.fasta", asked)
     write_queries(out / "queries.tsv", infos)
-    _write_tsv(
-        out / "labels.tsv", ("id", "family", "clan"), [(n, *label) for n, label in sorted(known.items())]
-    )
+    _write_tsv(out / "labels.tsv", ("id", "family", "clan"), [(n, *label) for n, label in sorted(known.items())])
     _write_database(out / OWN, searched)
     counts = {"queries": len(asked), "targets": len(searched)}
     return _finish(out, {"schema_version": SCHEMA, "databases": [OWN], "counts": counts})
@@ -290,17 +286,13 @@ def _check_leaks(
             raise LeakError(f"test family {family} and {other} are both of clan {clans[family]}")
     for a, b, bits in similarity_between(held_out, held_in, threads=threads):
         if bits >= MIN_BITS:
-            raise LeakError(
-                f"test family {a} is similar to {b} ({bits:.0f} bits), which is not a test family"
-            )
+            raise LeakError(f"test family {a} is similar to {b} ({bits:.0f} bits), which is not a test family")
 
 
 def _fresh(out: Path) -> None:
     if out.exists() and any(out.iterdir()):
         if not (out / "dataset.json").is_file():
-            raise InputError(
-                "exists and is no benchmark", path=out, remedy="choose another name or remove it"
-            )
+            raise InputError("exists and is no benchmark", path=out, remedy="choose another name or remove it")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
 

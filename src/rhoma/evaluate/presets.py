@@ -57,9 +57,7 @@ class Preset(BaseModel):
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        dataset=DatasetConfig(
-            families=4, targets=8, negatives=60, decoys=3, flanks=(50, 200), longest_query=200
-        ),
+        dataset=DatasetConfig(families=4, targets=8, negatives=60, decoys=3, flanks=(50, 200), longest_query=200),
         alignment_queries=3,
     ),
     "standard": Preset(

@@ -75,10 +75,7 @@ def _cpu_seconds() -> float:
 
 def peak_megabytes() -> float:
     """Returns the largest resident memory so far of this process or of one program that it ran, in MB."""
-    return (
-        max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        / 1e3
-    )
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e3
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Train, validation and test families, such that nothing related crosses.
 
-Two families are related if they share a clan, or if any of their sequences align to each other at 40 bits or
-more (MMseqs2, both strands, nucleotides). Components of that relation stay together. The threshold is in bits,
-not an E-value: it does not depend on how many sequences are searched.
+Two families are related if they share a clan, or if any of their sequences align to each other at 40 bits
+or more (MMseqs2, both strands, nucleotides). Components of that relation stay together. The threshold is in
+bits, not an E-value: it does not depend on how many sequences are searched.
 """
 
 from __future__ import annotations
@@ -150,9 +150,7 @@ def similarity_between(
         work = Path(directory)
         for place, families in (("queries", asking), ("targets", asked)):
             _write(work / place, (s for members in families.values() for s in members.values()))
-        owners = [
-            [name for name, members in families.items() for _ in members] for families in (asking, asked)
-        ]
+        owners = [[name for name, members in families.items() for _ in members] for families in (asking, asked)]
         places: list[str | Path] = [work / "queries", work / "targets", work / "m8", work / "tmp"]
         options = ["--search-type", "3", "--strand", "2", "-k", "11", "-e", "10", "--max-seqs", "1000"]
         options += ["--format-output", "query,target,bits", "--threads", str(threads), "-v", "1"]
@@ -165,14 +163,10 @@ def similarity_between(
 
 def _write(path: Path, sequences: Iterable[str]) -> None:
     # MMseqs2 guesses proteins from U; as DNA the alphabet is certain.
-    path.write_text(
-        "".join(f">{n}\n{s.replace('U', 'T')}\n" for n, s in enumerate(sequences)), encoding="ascii"
-    )
+    path.write_text("".join(f">{n}\n{s.replace('U', 'T')}\n" for n, s in enumerate(sequences)), encoding="ascii")
 
 
-def components(
-    families: Iterable[str], clans: Mapping[str, str], edges: Iterable[tuple[str, str]]
-) -> dict[str, str]:
+def components(families: Iterable[str], clans: Mapping[str, str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Returns family -> the first family, alphabetically, of its component under clans and edges."""
     parent = {family: family for family in families}
 
@@ -209,10 +203,7 @@ def assign(
         members[component_of[family]].append(family)
     totals = Counter(size_class(sizes[family]) for family in component_of)
     room = {
-        "test": {
-            name: max(round(held_out * count), min(_FEWEST_LARGE, count // 4))
-            for name, count in totals.items()
-        },
+        "test": {name: max(round(held_out * count), min(_FEWEST_LARGE, count // 4)) for name, count in totals.items()},
         "validation": {name: round(held_out * count) for name, count in totals.items()},
     }
     order = sorted(members)
@@ -288,9 +279,7 @@ def read_split(path: Path) -> list[SplitRow]:
     for number, line in enumerate(lines[1:], start=2):
         cells = line.split("\t")
         if len(cells) != len(_COLUMNS) or cells[3] not in SPLITS:
-            raise InputError(
-                f"expected {' '.join(_COLUMNS)} with split one of {SPLITS}", path=path, record=number
-            )
+            raise InputError(f"expected {' '.join(_COLUMNS)} with split one of {SPLITS}", path=path, record=number)
         if cells[0] in seen:
             raise InputError("is there twice", path=path, record=cells[0])
         seen.add(cells[0])

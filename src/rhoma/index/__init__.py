@@ -3,7 +3,7 @@
 * ``protocol``: what every vector index can do. ``flat``, ``hnsw``, ``ivfpq``: the three of them.
 * ``kmers``: exact cosine of sparse 7-mer vectors, an inverted index.
 * ``topk``: the best k with stable ties, and the merging of such lists.
-* ``segment``, ``bundle``: reading. ``build``, ``mmseqs``: making, adding, deleting, compacting.
+* ``segment``, ``bundle``: reading. ``build``, ``change``, ``mmseqs``: writing.
 """
 
 from __future__ import annotations

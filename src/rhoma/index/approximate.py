@@ -134,9 +134,7 @@ class FaissIndex:
         if alive is not None:
             bits = np.packbits(self._expansion.any_of(alive), bitorder="little")
             selector = faiss.IDSelectorBitmap(bits)
-        _, numbers = self._ann.search(
-            np.ascontiguousarray(queries), wanted, params=self._parameters(wanted, selector)
-        )
+        _, numbers = self._ann.search(np.ascontiguousarray(queries), wanted, params=self._parameters(wanted, selector))
         for query, near in enumerate(numbers):
             rows = np.sort(self._expansion.rows(near[near >= 0]))
             if alive is not None:

@@ -40,9 +40,7 @@ class Index:
     def __init__(self, path: Path, manifest: IndexManifest) -> None:
         self.path = path
         self.manifest = manifest
-        self.segments = [
-            Segment(path / "segments" / info.id, info, manifest.dimension) for info in manifest.segments
-        ]
+        self.segments = [Segment(path / "segments" / info.id, info, manifest.dimension) for info in manifest.segments]
         counts = [[segment.info.n_windows, segment.info.n_sequences] for segment in self.segments]
         ends = np.cumsum(np.array(counts, dtype=np.int64).reshape(-1, 2), axis=0)
         self._first_row, self._first_sequence = np.vstack([[[0, 0]], ends]).T
@@ -216,9 +214,7 @@ class Index:
             out[places] = self.segments[segment].vectors[local]
         return out
 
-    def windows(
-        self, rows: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def windows(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Returns sequence number, start and end (0-based, half-open), each (n,) int64, of windows."""
         numbers = np.asarray(rows, dtype=np.int64)
         sequence, start, end = np.empty((3, len(numbers)), dtype=np.int64)
@@ -241,6 +237,4 @@ class Index:
         length = int(self.lengths[sequence])
         stop = length if end is None else min(end, length)
         begin = min(max(start, 0), max(stop, 0))
-        return self.segments[segment].fetch(
-            sequence - int(self._first_sequence[segment]), begin, max(stop, 0)
-        )
+        return self.segments[segment].fetch(sequence - int(self._first_sequence[segment]), begin, max(stop, 0))

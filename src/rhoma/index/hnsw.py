@@ -28,9 +28,7 @@ class HnswIndex(FaissIndex):
 
     def _make(self, vectors: NDArray[np.float32]) -> Any:
         faiss = faiss_module()
-        graph = faiss.IndexHNSWSQ(
-            self.dimension, faiss.ScalarQuantizer.QT_fp16, LINKS, faiss.METRIC_INNER_PRODUCT
-        )
+        graph = faiss.IndexHNSWSQ(self.dimension, faiss.ScalarQuantizer.QT_fp16, LINKS, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = EF_CONSTRUCTION
         graph.train(vectors[:_BLOCK])
         for start in range(0, len(vectors), _BLOCK):
@@ -38,9 +36,7 @@ class HnswIndex(FaissIndex):
         return graph
 
     def _parameters(self, wanted: int, selector: Any) -> Any:
-        return faiss_module().SearchParametersHNSW(
-            efSearch=max(_MIN_EF_SEARCH, _EF_FACTOR * wanted), sel=selector
-        )
+        return faiss_module().SearchParametersHNSW(efSearch=max(_MIN_EF_SEARCH, _EF_FACTOR * wanted), sel=selector)
 
     @classmethod
     def read(cls, directory: Path) -> Self:

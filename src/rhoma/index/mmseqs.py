@@ -30,14 +30,8 @@ def find_prefix(directory: Path) -> str:
     names = [path.name.removesuffix(".dbtype") for path in sorted(directory.glob("*.dbtype"))]
     found = [name for name in names if not name.endswith("_h") and (directory / f"{name}.index").is_file()]
     if len(found) != 1:
-        problem = (
-            "holds no MMseqs2 database"
-            if not found
-            else f"holds several MMseqs2 databases: {', '.join(found)}"
-        )
-        raise InputError(
-            problem, path=directory, remedy="give the directory that 'mmseqs createdb' has filled"
-        )
+        problem = "holds no MMseqs2 database" if not found else f"holds several MMseqs2 databases: {', '.join(found)}"
+        raise InputError(problem, path=directory, remedy="give the directory that 'mmseqs createdb' has filled")
     return found[0]
 
 

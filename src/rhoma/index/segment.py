@@ -136,9 +136,7 @@ def write_segment(
     logger.info("7-mers of %d windows", total)
     spans = zip(windows.sequence.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
     Postings.of([sequences[number][start:end] for number, start, end in spans]).write(directory)
-    vectors = np.lib.format.open_memmap(
-        directory / VECTORS, mode="w+", dtype=np.float16, shape=(total, dimension)
-    )
+    vectors = np.lib.format.open_memmap(directory / VECTORS, mode="w+", dtype=np.float16, shape=(total, dimension))
     for start in range(0, total, _BLOCK):
         vectors[start : start + _BLOCK] = take(start, min(start + _BLOCK, total))
     vectors.flush()

@@ -97,9 +97,7 @@ def _legend(x: float, y: float, kinds: Sequence[str], *, homologs: int) -> list[
         lines.append(f"<text x='{x:.0f}' y='{y + 4:.0f}'>conserved</text>")
         x += 60
         for colour in CONSERVATION:
-            lines.append(
-                f"<rect x='{x:.0f}' y='{y - 6:.0f}' width='13' height='12' fill='{colour}' stroke='#bbb'/>"
-            )
+            lines.append(f"<rect x='{x:.0f}' y='{y - 6:.0f}' width='13' height='12' fill='{colour}' stroke='#bbb'/>")
             x += 13
     return [*lines, "</g>"]
 
@@ -140,9 +138,7 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
     # The legend needs its own width, whatever the drawing's.
     width = max(points[:, 0].max() + _MARGIN, 260.0 + 130.0 * len(kinds))
     height = points[:, 1].max() + _MARGIN + 30
-    body = [
-        "<path d='M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "' fill='none' stroke='#d5d8dc'/>"
-    ]
+    body = ["<path d='M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "' fill='none' stroke='#d5d8dc'/>"]
     body.append("<g stroke-width='3.5' stroke-linecap='round'>")
     for (a, b, _, _), kind in zip(pairs, evidence, strict=True):
         (x1, y1), (x2, y2) = points[a], points[b]
@@ -153,8 +149,7 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
         body.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='6.2' fill='{colour}'/>")
     body.append(f"</g><g {_FONT} font-size='8.5' text-anchor='middle' fill='#1f2937'>")
     body += [
-        f"<text x='{x:.1f}' y='{y + 3:.1f}'>{letter}</text>"
-        for (x, y), letter in zip(points, sequence, strict=True)
+        f"<text x='{x:.1f}' y='{y + 3:.1f}'>{letter}</text>" for (x, y), letter in zip(points, sequence, strict=True)
     ]
     body.append("</g>")
     body += _numbers(points)
@@ -183,14 +178,10 @@ def _strip(shares: NDArray[np.float64], title: str) -> str:
     """Returns an SVG strip of mean conservation in at most 800 stretches of the query."""
     parts = np.array_split(shares, min(800, len(shares)))
     body = [f"<g {_FONT} font-size='11' fill='#444'>"]
-    body.append(
-        f"<text x='24' y='22'>Conservation along {len(shares)} nt (too long to draw its structure)</text>"
-    )
+    body.append(f"<text x='24' y='22'>Conservation along {len(shares)} nt (too long to draw its structure)</text>")
     body.append("</g><g>")
     for number, part in enumerate(parts):
         high = 60 * float(part.mean())
-        body.append(
-            f"<rect x='{24 + number}' y='{94 - high:.1f}' width='1' height='{high:.1f}' fill='#f0a21f'/>"
-        )
+        body.append(f"<rect x='{24 + number}' y='{94 - high:.1f}' width='1' height='{high:.1f}' fill='#f0a21f'/>")
     body.append("</g>")
     return _frame(len(parts) + 48, 110, title, body)

@@ -92,9 +92,7 @@ def parse_aligned(text: str, names: Sequence[str], rows: Sequence[str], *, path:
     return Alignment(tuple(names), aligned)
 
 
-def mafft_alignment(
-    query: Record, alignment: Alignment, method: Method, *, scratch: Path, threads: int
-) -> Alignment:
+def mafft_alignment(query: Record, alignment: Alignment, method: Method, *, scratch: Path, threads: int) -> Alignment:
     """Returns MAFFT's alignment of the rows of another alignment.
 
     Args:

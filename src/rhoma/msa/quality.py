@@ -123,8 +123,8 @@ def read_quality(path: Path) -> list[Quality]:
         if not line:
             continue
         try:
-            query, length, hits, homologs, columns, neff, identity, coverage, pairs, covarying, method = (
-                line.split("\t")
+            query, length, hits, homologs, columns, neff, identity, coverage, pairs, covarying, method = line.split(
+                "\t"
             )
             rows.append(
                 Quality(

@@ -170,10 +170,7 @@ def format_stockholm(alignment: Alignment, *, identifier: str = "") -> str:
     lines.append(f"#=GF SQ {len(names)}")
     for name, shown in zip(alignment.names, names, strict=True):
         lines += [f"#=GS {shown} {key} {text}" for key, text in alignment.notes.get(name, {}).items() if text]
-    lines += [
-        f"{name:<{width}}{_printed(row, alignment.rf)}"
-        for name, row in zip(names, alignment.rows, strict=True)
-    ]
+    lines += [f"{name:<{width}}{_printed(row, alignment.rf)}" for name, row in zip(names, alignment.rows, strict=True)]
     if alignment.ss_cons:
         lines.append(f"{'#=GC SS_cons':<{width}}{alignment.ss_cons}")
     if alignment.rf:

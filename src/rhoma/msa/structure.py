@@ -129,11 +129,7 @@ def query_pairs(alignment: Alignment) -> list[tuple[int, int, int, int]]:
     for letter in alignment.rows[0]:
         place.append(count if letter != "-" else -1)
         count += letter != "-"
-    return [
-        (place[i], place[j], i, j)
-        for i, j in pair_table(alignment.ss_cons)
-        if place[i] >= 0 and place[j] >= 0
-    ]
+    return [(place[i], place[j], i, j) for i, j in pair_table(alignment.ss_cons) if place[i] >= 0 and place[j] >= 0]
 
 
 def pair_evidence(rows: Sequence[str], i: int, j: int) -> str:

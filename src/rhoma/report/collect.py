@@ -209,8 +209,4 @@ def depth(query: QueryResult) -> list[int]:
     if query.msa is None:
         return []
     alignment = read_stockholm(query.msa / "msa.sto")
-    return [
-        len(letters) - letters.count("-")
-        for letters in zip(*alignment.rows, strict=True)
-        if letters[0] != "-"
-    ]
+    return [len(letters) - letters.count("-") for letters in zip(*alignment.rows, strict=True) if letters[0] != "-"]

@@ -108,9 +108,7 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
                 clan=clan,
                 # All text in these is escaped where they are made.
                 scores=Markup(score_plot(query.hits, evalue=config.evalue) if detailed else ""),
-                coordinates=Markup(
-                    coordinate_plot(query.hits, query.length, depth(query)) if detailed else ""
-                ),
+                coordinates=Markup(coordinate_plot(query.hits, query.length, depth(query)) if detailed else ""),
                 structure=Markup(structure),
                 rows=query.hits[: config.top] if detailed else (),
                 files=_files(query) if detailed else (),
@@ -140,9 +138,7 @@ def render(run: Run, config: PageConfig) -> str:
     from markupsafe import Markup
 
     package = resources.files("rhoma.report")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "number": _number,
         "percent": _percent,

@@ -97,19 +97,12 @@ def score_plot(hits: Sequence[Hit], *, evalue: float) -> str:
     for rank, (hit, value) in enumerate(zip(shown, values, strict=True)):
         x = _LEFT + step * (rank + 0.5)
         kind = evalue_class(hit.evalue) + ("" if hit.source in ("profile", "cm") else " open")
-        tip = escape(
-            f"{rank + 1}. {hit.target} ({hit.source}) E {format_evalue(hit.evalue)} {hit.family}".rstrip()
-        )
-        body.append(
-            f'<circle class="{kind}" cx="{x:.1f}" cy="{y_of(value):.1f}" r="3.4">'
-            f"<title>{tip}</title></circle>"
-        )
+        tip = escape(f"{rank + 1}. {hit.target} ({hit.source}) E {format_evalue(hit.evalue)} {hit.family}".rstrip())
+        body.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y_of(value):.1f}" r="3.4"><title>{tip}</title></circle>')
     body.append(f'<path class="axis" d="M{_LEFT} {top}V{bottom}H{_WIDTH - _RIGHT}"/>')
     below, middle = bottom + 14, (_WIDTH + _LEFT) / 2
     body.append(f'<text class="tick" x="{_LEFT}" y="{below:.0f}">1</text>')
-    body.append(
-        f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{below:.0f}" text-anchor="end">{len(shown)}</text>'
-    )
+    body.append(f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{below:.0f}" text-anchor="end">{len(shown)}</text>')
     body.append(
         f'<text class="label" x="{middle:.0f}" y="{below + 12:.0f}" text-anchor="middle">rank</text>'
         f'<text class="label" transform="translate(11 {(top + bottom) / 2:.0f}) rotate(-90)" '

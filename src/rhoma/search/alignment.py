@@ -167,9 +167,7 @@ def stockholm(
     fillers: list[dict[int, str]] = [{}]
     seen = {query}
     for chain, evalue in zip(chains, evalues, strict=True):
-        rows, missing = _fill(
-            [placed[(p.piece, p.region, p.domain)] for p in chain.parts], Letters(database, chain)
-        )
+        rows, missing = _fill([placed[(p.piece, p.region, p.domain)] for p in chain.parts], Letters(database, chain))
         if not rows:
             continue
         low, high = plus(chain.strand, rows[0].start, rows[-1].end)

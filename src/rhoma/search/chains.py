@@ -196,15 +196,10 @@ def resolve(chains: Iterable[Chain]) -> list[Chain]:
     """
     kept: dict[tuple[int, str], list[Chain]] = {}
     result = []
-    for chain in sorted(
-        chains, key=lambda c: (c.log_pvalue, -c.bits, c.sequence, c.strand, c.start, c.qstart)
-    ):
+    for chain in sorted(chains, key=lambda c: (c.log_pvalue, -c.bits, c.sequence, c.strand, c.start, c.qstart)):
         others = kept.setdefault((chain.sequence, chain.strand), [])
         size = chain.end - chain.start
-        if any(
-            2 * (min(chain.end, o.end) - max(chain.start, o.start)) > min(size, o.end - o.start)
-            for o in others
-        ):
+        if any(2 * (min(chain.end, o.end) - max(chain.start, o.start)) > min(size, o.end - o.start) for o in others):
             continue
         others.append(chain)
         result.append(chain)

@@ -11,8 +11,8 @@ class SearchConfig(BaseModel):
     """How a query is searched; frozen, unknown names are refused.
 
     Attributes:
-        shortlist: Best windows that each list (learned vectors, 7-mers) brings into the first round, and how
-            many the fused list of ``mode="list"`` holds.
+        shortlist: Best windows that each list (learned vectors, 7-mers) brings on each strand, and how many
+            targets the fused list of ``mode="list"`` holds.
         iterations: Rounds at most; 1 is a single pass.
         evalue: Hits up to this E-value are homologs: they enter the alignment.
         report_evalue: Hits up to this E-value are reported.

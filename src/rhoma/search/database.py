@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rhoma.evalue import database_size
 from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ class SearchableIndex(Protocol):
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns the stored vectors of windows."""
 
-    def windows(
-        self, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def windows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Returns sequence number, start and end (0-based, half-open) of windows."""
 
     def fetch(self, sequence: int, start: int, end: int) -> str:
@@ -53,6 +52,10 @@ class SearchableIndex(Protocol):
 
     def copies(self, sequence: int) -> list[str]:
         """Returns the names of all exact copies of a sequence, its own first."""
+
+    @property
+    def live_sequences(self) -> NDArray[np.int64]:
+        """Returns the numbers of the sequences that were not deleted."""
 
     def sequence_of(self, name: str) -> int | None:
         """Returns the number of the sequence of this name, None where there is none."""
@@ -72,6 +75,11 @@ class Database:
         self.window = window
         self.stride = stride
         self._lock = threading.Lock()
+        self._lengths = np.asarray(index.lengths, dtype=np.int64)[index.live_sequences]
+
+    def size(self, unit: int, pieces: int) -> float:
+        """Returns Z for targets of ``unit`` nucleotides and a query of so many pieces (:mod:`rhoma.evalue`)."""
+        return database_size(self._lengths, unit, total_residues=self.index.total_residues, pieces=pieces)
 
     def fetch(self, sequence: int, start: int, end: int, strand: str) -> str:
         """Returns the letters of a stretch given on the + strand, as they read on ``strand``."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.evalue import database_size
 from rhoma.search.retrieve import query_windows
 from rhoma.sequences import reverse_complement
 from rhoma.windows import tile
@@ -72,9 +71,7 @@ def piece_size(config: SearchConfig, database: Database, length: int, pieces: in
     if config.database_size is not None:
         return config.database_size * pieces
     unit = database.window + 2 * padding(config, length, database.window)
-    return database_size(
-        database.index.lengths, unit, total_residues=database.index.total_residues, pieces=pieces
-    )
+    return database.size(unit, pieces)
 
 
 def embed_query(sequence: str, embed: Embed, *, window: int, stride: int) -> QueryVectors:

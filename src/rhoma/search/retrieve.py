@@ -90,7 +90,7 @@ class Retrieval:
 
     Attributes:
         index: Where to look.
-        count: Windows that each list may bring.
+        count: Windows that each list may bring on each strand.
         learned: Candidates by the cosine of learned vectors.
         kmers: Candidates by the cosine of 7-mers.
     """
@@ -116,7 +116,7 @@ class Retrieval:
 
     def shortlist(self) -> NDArray[np.int64]:
         """Returns the union of the best of both lists, by fused rank; nothing of either list is lost."""
-        return fuse([self.learned.top(self.count), self.kmers.top(self.count)])[0]
+        return fuse([self.learned.top(2 * self.count), self.kmers.top(2 * self.count)])[0]
 
     def _k(self) -> int:
         return min(self.count, max(1, self.index.n_windows))
@@ -130,40 +130,29 @@ def query_windows(sequence: str, window: int, stride: int) -> list[str]:
     return [sequence[s:e] for s, e in zip(table.start.tolist(), table.end.tolist(), strict=True)]
 
 
-def shuffle_cosines(
+def window_cosines(
     index: SearchableIndex,
-    embed: Callable[[list[str]], NDArray[np.float32]],
-    sequences: Sequence[str],
+    embed: Callable[[Sequence[str]], NDArray[np.float32]],
+    windows: Sequence[str],
     *,
-    window: int,
-    stride: int,
     depth: int = 50,
 ) -> list[NDArray[np.float32]]:
-    """Returns the best cosines of each sequence's windows, both strands, in the whole database.
+    """Returns the best cosines of each window, on either strand, in the whole database, best first.
 
     Args:
         index: Where to look.
         embed: Returns the unit vectors of windows.
-        sequences: Sequences searched like queries.
-        window: Window length.
-        stride: Distance of window starts.
-        depth: Candidates a sequence.
+        windows: Letters of windows.
+        depth: Candidates a window.
     """
-    windows: list[str] = []
-    owner: list[int] = []
-    for number, sequence in enumerate(sequences):
-        pieces = query_windows(sequence, window, stride)
-        windows += pieces + [reverse_complement(letters) for letters in pieces]
-        owner += [2 * number] * len(pieces) + [2 * number + 1] * len(pieces)
     if not windows:
         return []
-    scores, rows = index.search(embed(windows), min(depth, max(1, index.n_windows)))
-    owners = np.array(owner)
+    vectors = embed([*windows, *(reverse_complement(letters) for letters in windows)])
+    scores, rows = index.search(vectors, min(depth, max(1, index.n_windows)))
     result = []
-    for number in range(len(sequences)):
+    for number in range(len(windows)):
         ranked = RankedList()
-        for minus in (0, 1):
-            mine = owners == 2 * number + minus
-            ranked.add((scores[mine], rows[mine]), minus)
+        for minus, place in enumerate((number, number + len(windows))):
+            ranked.add((scores[[place]], rows[[place]]), minus)
         result.append(ranked.scores[:depth])
     return result

@@ -183,9 +183,7 @@ class Rounds:
         self.seconds["score"] += time.perf_counter() - began
         return Outcome(model, regions, found, hits, cosines, list(dict.fromkeys(where.tolist())), self._own)
 
-    def _cosines(
-        self, candidates: NDArray[np.int64], where: NDArray[np.int64], count: int
-    ) -> NDArray[np.float64]:
+    def _cosines(self, candidates: NDArray[np.int64], where: NDArray[np.int64], count: int) -> NDArray[np.float64]:
         """Returns the best learned cosine of each region, of 7-mers where no vector met it, else nan."""
         cosines = np.full((2, count), np.nan)
         for side, ranked in enumerate((self.retrieval.learned.best(), self.retrieval.kmers.best())):
@@ -259,9 +257,7 @@ class Rounds:
         if self.config.vectors != "kmer":
             for minus, side in enumerate(rows):
                 if side:
-                    self.retrieval.by_vectors(
-                        self.database.index.vectors(np.array(side, dtype=np.int64)), minus
-                    )
+                    self.retrieval.by_vectors(self.database.index.vectors(np.array(side, dtype=np.int64)), minus)
         if self.config.vectors != "learned":
             self.retrieval.by_kmers(letters, 0)
         self.seconds["expand"] += time.perf_counter() - began

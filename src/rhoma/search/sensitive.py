@@ -70,9 +70,7 @@ class CovarianceStep:
         choices = []
         for hit in hits:
             if hit.name != _QUERY:
-                choices.append(
-                    Choice(int(hit.name), *outcome.regions[int(hit.name)].locate(hit.start, hit.end))
-                )
+                choices.append(Choice(int(hit.name), *outcome.regions[int(hit.name)].locate(hit.start, hit.end)))
         self.seconds += time.perf_counter() - began
         return (alignment, choices) if alignment is not None and choices else (None, [])
 
@@ -97,9 +95,7 @@ class CovarianceStep:
             hits = cm.search(directory / "last.cm", fasta, directory, bits=LAST_BITS)
         return self._combine(outcome, chains, hits, piece)
 
-    def _combine(
-        self, outcome: Outcome, chains: Sequence[Chain], hits: Sequence[cm.CmHit], piece: int
-    ) -> list[Chain]:
+    def _combine(self, outcome: Outcome, chains: Sequence[Chain], hits: Sequence[cm.CmHit], piece: int) -> list[Chain]:
         residues = 2.0 * self.database.index.total_residues
         left = list(chains)
         for hit in hits:
@@ -138,9 +134,7 @@ class CovarianceStep:
                     )
                 )
             elif log_pvalue < left[place].log_pvalue:
-                left[place] = replace(
-                    left[place], bits=hit.bits, log_pvalue=log_pvalue + math.log(2), source="cm"
-                )
+                left[place] = replace(left[place], bits=hit.bits, log_pvalue=log_pvalue + math.log(2), source="cm")
             else:
                 left[place] = replace(left[place], log_pvalue=left[place].log_pvalue + math.log(2))
         return left
@@ -183,9 +177,7 @@ class CovarianceStep:
             text = handle.read()
         if text is None:
             return None
-        rows = sorted(
-            zip(text.names, text.alignment, strict=True), key=lambda row: not row[0].startswith(f"{_QUERY}/")
-        )
+        rows = sorted(zip(text.names, text.alignment, strict=True), key=lambda row: not row[0].startswith(f"{_QUERY}/"))
         return easel.TextMSA(
             name=self.piece.name,
             sequences=[easel.TextSequence(name=name, sequence=row) for name, row in rows],

@@ -11,7 +11,7 @@ from rhoma.evalue import shuffle_null
 from rhoma.hits import Hit
 from rhoma.search.chains import Chain, plus
 from rhoma.search.regions import anchor_regions, candidate_regions
-from rhoma.search.retrieve import fuse, shuffle_cosines
+from rhoma.search.retrieve import fuse, query_windows, window_cosines
 from rhoma.search.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -105,10 +105,8 @@ def vector_chains(
     if len(query.sequence) < SHORTEST_ALONE or not any(len(piece.plus) for piece in pieces):
         return []
     null = shuffle_null(
-        query.sequence,
-        lambda sequences: shuffle_cosines(
-            database.index, embed, sequences, window=database.window, stride=database.stride
-        ),
+        query_windows(query.sequence, database.window, database.stride),
+        lambda windows: window_cosines(database.index, embed, windows),
         seed=config.seed,
     )
     if null is None:

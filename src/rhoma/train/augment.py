@@ -1,7 +1,7 @@
 """Views of an RNA that keep its homology: evolution, truncation, flanks, windows.
 
-Sequences are uint8 arrays of letter codes 0 to 3 (A, C, G, U) and 4 (any other letter); `pairs` is an int array of
-the same length that holds the partner of a paired position and -1 elsewhere.
+Sequences are uint8 arrays of letter codes 0 to 3 (A, C, G, U) and 4 (any other letter); `pairs` is an int
+array of the same length that holds the partner of a paired position and -1 elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,18 @@ _PAIR_WEIGHTS = np.array([0.29, 0.27, 0.17, 0.15, 0.06, 0.06])
 
 
 class AugmentConfig(BaseModel):
-    """How far views of one RNA may differ."""
+    """How far views of one RNA may differ.
+
+    Attributes:
+        window: longest view in nucleotides.
+        substitutions: largest fraction of positions that mutate in a real member.
+        synthetic_substitutions: smallest and largest fraction in a synthetic family, and largest in a lone member.
+        indels: expected indel events per nucleotide.
+        bare: share of short RNAs that come without flanks.
+        truncate: share of short RNAs that lose up to 40 % of their length.
+        rate_shape: shape of the gamma distribution of the positions' rates; smaller is more uneven.
+        grid: starts of windows in long RNAs are multiples of it; 0 allows any.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,6 +47,20 @@ class AugmentConfig(BaseModel):
     bare: float = 0.35
     truncate: float = 0.2
     rate_shape: float = 0.6
+    grid: int = 0
+
+    @classmethod
+    def none(cls, window: int, grid: int) -> AugmentConfig:
+        """Return settings under which every view is a window of a member as it is."""
+        return cls(
+            window=window,
+            substitutions=0.0,
+            synthetic_substitutions=(0.0, 0.0),
+            indels=0.0,
+            bare=1.0,
+            truncate=0.0,
+            grid=grid,
+        )
 
 
 def encode(sequence: str) -> NDArray[np.uint8]:
@@ -61,7 +86,8 @@ def evolve(
     Args:
         codes: (n,) letter codes.
         pairs: (n,) partner or -1.
-        rates: (n,) relative rate of each position, mean 1; shared by the views of a family, as conserved blocks are.
+        rates: (n,) relative rate of each position, mean 1; shared by the views of a family, as conserved
+            blocks are.
         distance: expected fraction of positions that mutate.
         indels: expected number of indel events per nucleotide; they fall on unpaired positions only.
         rng: source of randomness.
@@ -110,13 +136,16 @@ def place(
 ) -> NDArray[np.uint8]:
     """Return what a window of at most `config.window` nt might hold of an RNA.
 
-    A long RNA is cut around `centre` (0 to 1, shared by the views of a family so that they overlap); a short one
-    comes bare, or inside random flanks of its own composition, now and then reaching over the window's edge.
+    A long RNA is cut around `centre` (0 to 1, shared by the views of a family so that they overlap); a short
+    one comes bare, or inside random flanks of its own composition, now and then reaching over the window's
+    edge.
     """
     window, size = config.window, len(codes)
     if size > window:
         start = int(centre * (size - window) + rng.uniform(-0.2, 0.2) * window)
         start = min(max(start, 0), size - window)
+        if config.grid:
+            start -= start % config.grid
         return codes[start : start + window]
     if rng.random() < config.truncate and size > 40:
         keep = int(size * rng.uniform(0.6, 1.0))

@@ -20,6 +20,11 @@ class TrainConfig(BaseModel):
         clan: what other families of the same clan are: left out of the loss, relatives, or strangers.
         hard: share of families whose views are chosen to share few 6-mers.
         micro_batch: views a forward pass with gradients; more than that are cached (GradCache).
+        patience: validations without a better score before training stops; 0 never stops early.
+        masked: weight of the masked-language-model loss of the encoder's states; 0 leaves it out.
+        aligned: weight of the structural alignment loss (states at aligned positions of seed alignments close
+            together, after RNABERT); 0 leaves it out.
+        auxiliary_views: sequences a step for each of these two losses.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,4 +47,7 @@ class TrainConfig(BaseModel):
     validate_every: int = 500
     patience: int = 0
     checkpoint_every: int = 100
+    masked: float = Field(default=0.0, ge=0)
+    aligned: float = Field(default=0.0, ge=0)
+    auxiliary_views: int = Field(default=32, ge=2)
     augment: AugmentConfig = AugmentConfig()

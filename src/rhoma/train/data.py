@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    # partner and alignment column of every position
+    _Aligned = tuple[NDArray[np.int32], NDArray[np.int32]]
+
 
 @dataclass(slots=True)
 class Family:
@@ -28,17 +31,17 @@ class Family:
         clan: clan accession, or the family's own where it has none.
         members: (n,) uint8 arrays.
         pairs: for each member the partner of every position, or None where no alignment gives it.
+        columns: for each member the alignment column of every position, or None.
     """
 
     name: str
     clan: str
     members: list[NDArray[np.uint8]] = field(default_factory=list)
     pairs: list[NDArray[np.int32] | None] = field(default_factory=list)
+    columns: list[NDArray[np.int32] | None] = field(default_factory=list)
 
 
-def load_families(
-    rfam: Path, keep: Iterable[str], *, min_length: int = 25, max_length: int = 1500
-) -> list[Family]:
+def load_families(rfam: Path, keep: Iterable[str], *, min_length: int = 25, max_length: int = 1500) -> list[Family]:
     """Return the families named in `keep`, seed members first, in the order of `families.tsv`.
 
     Exact duplicates inside a family are dropped.
@@ -48,21 +51,28 @@ def load_families(
     """
     wanted = set(keep)
     table = {f.accession: f for f in read_families(rfam)}
-    sequences: dict[str, dict[str, NDArray[np.int32] | None]] = defaultdict(dict)
+    sequences: dict[str, dict[str, _Aligned | None]] = defaultdict(dict)
     for seed in read_seed(rfam):
         if seed.accession in wanted:
             for _, row in seed.rows:
                 sequence, pairs = ungapped_pairs(row, seed.structure)
-                sequences[seed.accession].setdefault(sequence, pairs)
+                columns = np.array([i for i, c in enumerate(row) if c.isalpha()], dtype=np.int32)
+                sequences[seed.accession].setdefault(sequence, (pairs, columns))
     for _, family, sequence in read_members(rfam):
         if family in wanted:
             sequences[family].setdefault(sequence, None)
     families = []
     for name, info in table.items():
-        usable = [(s, p) for s, p in sequences.get(name, {}).items() if min_length <= len(s) <= max_length]
+        usable = [(s, a) for s, a in sequences.get(name, {}).items() if min_length <= len(s) <= max_length]
         if usable:
             families.append(
-                Family(name, info.clan or name, [encode(s) for s, _ in usable], [p for _, p in usable])
+                Family(
+                    name,
+                    info.clan or name,
+                    [encode(s) for s, _ in usable],
+                    [a[0] if a else None for _, a in usable],
+                    [a[1] if a else None for _, a in usable],
+                )
             )
     if not families:
         raise InputError("none of the families of the split has a usable sequence", path=rfam)
@@ -70,9 +80,10 @@ def load_families(
 
 
 def ungapped_pairs(row: str, structure: str) -> tuple[str, NDArray[np.int32]]:
-    """Return an aligned row without gaps (upper-case RNA) and the partner of each of its positions (-1: none).
+    """Return an aligned row without gaps (upper-case RNA) and the partner of each position (-1: none).
 
-    `structure` is SS_cons in WUSS; pseudoknot letters are left out. A pair with a gap on either side is no pair.
+    `structure` is SS_cons in WUSS; pseudoknot letters are left out. A pair with a gap on either side is no
+    pair.
     """
     stacks: dict[str, list[int]] = {c: [] for c in ">)]}"}
     closing = dict(zip("<([{", ">)]}", strict=True))

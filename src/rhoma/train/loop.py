@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
+from torch.distributed.nn import functional as collective
 from torch.nn import functional
 
 from rhoma.errors import DeviceMemoryError
-from rhoma.train.checkpoint import load_checkpoint, save_checkpoint
+from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
 from rhoma.train.loss import HomologyLoss
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.network import HomologyNetwork
+    from rhoma.train.auxiliary import Auxiliary
     from rhoma.train.config import TrainConfig
     from rhoma.train.sampler import Batch, Sampler
 
@@ -34,7 +35,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def embed_views(network: HomologyNetwork, sequences: list[str], precision: str) -> Tensor:
-    """Return unit vectors (n, d) float32 of `sequences` on the network's device, with gradients where enabled."""
+    """Return unit vectors (n, d) float32 on the network's device, with gradients where these are enabled."""
     device = next(network.parameters()).device
     batch = network.encoder.tokenize(sequences).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -42,48 +43,98 @@ def embed_views(network: HomologyNetwork, sequences: list[str], precision: str) 
     return functional.normalize(vectors.float(), dim=-1)
 
 
-def backward(network: HomologyNetwork, loss: HomologyLoss, batch: Batch, config: TrainConfig) -> float:
-    """Return the loss of `batch` after adding its gradient to the network's parameters.
+def world() -> tuple[int, int]:
+    """Return (rank, number of ranks) of this process; (0, 1) without torch.distributed."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
-    Under torch.distributed every rank embeds its slice of the batch and the vectors are gathered with gradients, so
-    the summed gradient is that of one process with the whole batch. With `micro_batch` the vectors are made
-    once without gradients, the loss gives their gradient, and a second pass in slices carries it into the parameters
-    (GradCache, Gao et al. 2021): the batch may be larger than memory.
+
+def backward(
+    network: HomologyNetwork,
+    loss: HomologyLoss,
+    batch: Batch,
+    config: TrainConfig,
+    extra: Callable[[], Tensor] | None = None,
+) -> float:
+    """Return the contrastive loss of `batch` after adding its gradient to the network's parameters.
+
+    Under torch.distributed every rank embeds its slice of the batch and the vectors are gathered with
+    gradients, so the summed gradient is that of one process with the whole batch. With `micro_batch` the vectors
+    are made once without gradients, the loss gives their gradient, and a second pass in slices carries it into
+    the parameters (GradCache, Gao et al. 2021): the batch may be larger than memory.
+
+    Args:
+        network: whose parameters get gradients.
+        loss: of the vectors.
+        batch: the views.
+        config: precision and micro-batch.
+        extra: gives a further loss to be added; under torch.distributed the mean over the ranks counts.
     """
     device = next(network.parameters()).device
     labels, clans = torch.from_numpy(batch.labels).to(device), torch.from_numpy(batch.clans).to(device)
-    ranks = dist.get_world_size() if dist.is_initialized() else 1
-    rank = dist.get_rank() if dist.is_initialized() else 0
+    rank, ranks = world()
     mine = batch.sequences[rank::ranks]
     order = torch.cat([torch.arange(r, len(labels), ranks) for r in range(ranks)]).to(device)
     step = config.micro_batch or len(mine)
     slices = [mine[i : i + step] for i in range(0, len(mine), step)]
     cached = len(slices) > 1
+    states = []
+    parts = []
     with torch.set_grad_enabled(not cached):
-        local = torch.cat([embed_views(network, s, config.precision) for s in slices])
+        for part in slices:
+            states.append(_random_state(device))
+            parts.append(embed_views(network, part, config.precision))
+    local = torch.cat(parts)
     vectors = local.detach().requires_grad_() if cached else local
     everything = _gather(vectors, len(labels)) if ranks > 1 else vectors
-    value = loss(everything, labels[order], clans[order])
-    value.backward()
+    value: Tensor = loss(everything, labels[order], clans[order])
+    torch.autograd.backward(value)
     if cached:
         assert vectors.grad is not None
-        for part, gradient in zip(slices, vectors.grad.split(step), strict=True):
-            embed_views(network, part, config.precision).backward(gradient)
-    if ranks > 1:
-        # every rank back-propagated the same loss and all_gather summed the copies: the mean is the gradient
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                dist.all_reduce(parameter.grad)
-                parameter.grad /= ranks
+        after = _random_state(device)
+        for part, state, gradient in zip(slices, states, torch.split(vectors.grad, step), strict=True):
+            # the same dropout as in the first pass
+            _set_random_state(state, device)
+            torch.autograd.backward(embed_views(network, part, config.precision), gradient)
+        _set_random_state(after, device)
+    if extra is not None:
+        torch.autograd.backward(extra())
     return float(value.detach())
 
 
+def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
+    """Replace every gradient by its mean over the ranks.
+
+    Every rank back-propagated the same contrastive loss and `all_gather` summed the copies, so the mean is the
+    gradient of one process.
+    """
+    _, ranks = world()
+    if ranks == 1:
+        return
+    for parameter in parameters:
+        # what one rank has no gradient for, another may have
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        dist.all_reduce(parameter.grad)
+        parameter.grad /= ranks
+
+
 def _gather(vectors: Tensor, total: int) -> Tensor:
-    """Return the vectors of all ranks, rank by rank; slices differ by one row at most and are padded to travel."""
-    ranks = dist.get_world_size()
+    """Return the vectors of all ranks, rank by rank; slices differ by one row at most and are padded."""
+    _, ranks = world()
     sizes = [len(range(r, total, ranks)) for r in range(ranks)]
     padded = functional.pad(vectors, (0, 0, 0, max(sizes) - len(vectors)))
-    return torch.cat([part[:size] for part, size in zip(all_gather(padded), sizes, strict=True)])
+    gathered: tuple[Tensor, ...] = collective.all_gather(padded)  # type: ignore[no-untyped-call]
+    return torch.cat([part[:size] for part, size in zip(gathered, sizes, strict=True)])
+
+
+def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _set_random_state(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1], device)
 
 
 def train(
@@ -94,18 +145,21 @@ def train(
     *,
     validate: Callable[[HomologyNetwork], dict[str, float]] | None = None,
     report: Callable[[int, dict[str, float]], None] | None = None,
+    auxiliary: Auxiliary | None = None,
 ) -> list[dict[str, float]]:
     """Return the log, one entry a step (step, loss, rate, and what `validate` gave), after training in place.
 
-    A checkpoint in `out` is continued: batches depend on the step alone, so the series of losses is the one an
-    undisturbed training has. Where `validate` gives a key `score`, the network ends as it was at the best score,
-    and training stops early after `patience` validations without a better one.
+    A checkpoint in `out` is continued: batches and dropout depend on the step alone, so the series of losses is
+    the one an undisturbed training has. Where `validate` gives a key `score`, the network ends as it was at the
+    best score, and training stops early after `patience` validations without a better one. Under
+    torch.distributed the first rank validates and writes.
 
     Raises:
         DeviceMemoryError: the device's memory does not hold a micro-batch.
         ArtefactError: the checkpoint in `out` belongs to another configuration.
     """
-    trained = [p for p in network.parameters() if p.requires_grad]
+    modules = [network] if auxiliary is None else [network, auxiliary]
+    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]
     plain = [p for p in trained if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
@@ -114,43 +168,65 @@ def train(
         betas=(0.9, 0.98),
     )
     loss = HomologyLoss(config.temperature, config.clan)
-    log, best = load_checkpoint(out, network, optimizer, config)
-    since_best = 0
+    log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
+    since_best = _since_best(log)
+    rank, _ = world()
     network.train()
     for step in range(len(log), config.steps):
+        if config.patience and since_best >= config.patience:
+            break
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
+        torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
+        extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:
-            value = backward(network, loss, sampler.batch(step), config)
+            value = backward(network, loss, sampler.batch(step), config, extra)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "the GPU's memory does not hold the batch. Remedy: a smaller --micro-batch"
             ) from error
+        average_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, config.clip)
         optimizer.step()
         entry: dict[str, float] = {"step": step, "loss": value, "rate": rate}
+        if auxiliary is not None:
+            entry |= auxiliary.values
         last = step + 1 == config.steps
         if validate is not None and ((step + 1) % config.validate_every == 0 or last):
-            network.eval()
-            entry |= validate(network)
-            network.train()
+            entry |= _validated(network, validate)
             score = entry.get("score")
             if score is not None and (best is None or score > best[0]):
-                best = (score, {k: v.detach().cpu().clone() for k, v in network.state_dict().items()})
-                since_best = 0
-            else:
-                since_best += 1
+                best = (score, {k: v.detach().cpu().clone() for k, v in trained_state(network).items()})
         log.append(entry)
+        since_best = _since_best(log)
         if report is not None:
             report(step, entry)
         stop = last or (config.patience > 0 and since_best >= config.patience)
-        if stop or (step + 1) % config.checkpoint_every == 0:
-            save_checkpoint(out, network, optimizer, config, log, best)
-        if stop:
-            break
+        if rank == 0 and (stop or (step + 1) % config.checkpoint_every == 0):
+            save_checkpoint(out, network, optimizer, config, log, best, auxiliary)
     if best is not None:
-        network.load_state_dict(best[1])
+        restore(network, best[1])
     network.eval()
     return log
+
+
+def _validated(network: HomologyNetwork, validate: Callable[[HomologyNetwork], dict[str, float]]) -> dict[str, float]:
+    """Return the figures of the first rank's validation, on every rank."""
+    rank, ranks = world()
+    figures: list[Any] = [None]
+    if rank == 0:
+        network.eval()
+        figures = [validate(network)]
+        network.train()
+    if ranks > 1:
+        dist.broadcast_object_list(figures, src=0)
+    result: dict[str, float] = figures[0]
+    return result
+
+
+def _since_best(log: list[dict[str, float]]) -> int:
+    """Return how many validations there were since the one with the best score."""
+    scores = [entry["score"] for entry in log if "score" in entry]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0

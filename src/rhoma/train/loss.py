@@ -17,8 +17,9 @@ def related_pairs(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return index tensors (anchor, positive, anchor, negative) of all pairs that count.
 
-    Pairs of one label are positive, pairs of different clans negative; pairs of one clan with different labels are
-    clan-mates, which are related: left out (`ignore`), `positive`, or, as the founding paper has it, `negative`.
+    Pairs of one label are positive, pairs of different clans negative; pairs of one clan with different
+    labels are clan-mates, which are related: left out (`ignore`), `positive`, or, as the founding paper has
+    it, `negative`.
 
     Args:
         labels: (n,) int64.

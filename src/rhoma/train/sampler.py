@@ -37,9 +37,7 @@ class Sampler:
         self.config = config
         names = {c: i for i, c in enumerate(sorted({f.clan for f in families}))}
         self.clans = np.array([names[f.clan] for f in families])
-        self.folded = [
-            (f, i) for f in families for i, p in enumerate(f.pairs) if p is not None and (p >= 0).any()
-        ]
+        self.folded = [(f, i) for f in families for i, p in enumerate(f.pairs) if p is not None and (p >= 0).any()]
         self._sketches: dict[int, NDArray[np.float32]] = {}
 
     def batch(self, step: int) -> Batch:

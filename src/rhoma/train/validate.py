@@ -60,7 +60,8 @@ class Validation:
     """Queries and targets, made once; calling it gives the figures of a network.
 
     Each family's longest member is a query; up to `per_family` others, none of them close to another, are
-    targets, inside random flanks of their own composition, among `strangers` of training families. A target's score is its best pair of windows.
+    targets, inside random flanks of their own composition, among `strangers` of training families. A target's
+    score is its best pair of windows.
     """
 
     def __init__(
@@ -110,7 +111,11 @@ class Validation:
         target = embed_sequences(network, self.target_windows)
         learned = self._best(query @ target.T)
         figures: dict[str, float] = {}
-        for name, scores in (("learned", learned), ("words", self.words), ("both", self.words + 0.5 * learned)):
+        for name, scores in (
+            ("learned", learned),
+            ("words", self.words),
+            ("both", self.words + 0.5 * learned),
+        ):
             precision, at10, at100 = self._figures(scores)
             figures |= {f"{name}_map": precision, f"{name}_recall10": at10, f"{name}_recall100": at100}
         figures["score"] = figures["both_map"]
@@ -138,7 +143,7 @@ class Validation:
 
 
 def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3) -> list[NDArray[np.uint8]]:
-    """Return the first `most` members whose 7-mer cosine to every earlier one is below `similar` (about 80 %)."""
+    """Return the first `most` members with a 7-mer cosine below `similar` (about 80 %) to every earlier one."""
     words = word_counts([decode(m) for m in members[:400]])
     norm = np.sqrt(np.asarray(words.multiply(words).sum(1)).ravel())
     cosine = (words @ words.T).toarray() / np.maximum(norm[:, None] * norm[None, :], 1e-9)
@@ -172,5 +177,3 @@ def _dense(queries: list[str], targets: list[str], idf: NDArray[np.float64]) -> 
 
     scores: NDArray[np.float32] = (unit(queries) @ unit(targets).T).toarray().astype(np.float32)
     return scores
-
-

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from rhoma.evaluate.methods.base import Task
     from rhoma.sequences import Record
 
-_OPTIONS = ("-task", "blastn", "-word_size", "7", "-evalue", "1000", "-strand", "both")
-_OPTIONS += ("-max_target_seqs", "100000")
+_OPTIONS = (
+    *("-task", "blastn", "-word_size", "7", "-evalue", "1000"),
+    *("-strand", "both", "-max_target_seqs", "100000"),
+)
 
 
 class Blastn:

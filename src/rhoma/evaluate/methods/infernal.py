@@ -1,8 +1,8 @@
 """Infernal by the single-query protocol, and with the family's own model as an oracle.
 
-Single query: structure of the query by RNAfold, ``cmbuild``, ``cmsearch``. ``cmsearch`` wants E-value parameters; where
-a model is not calibrated (seconds to minutes each) it gets those of another model, which changes no bit score, and
-its E-values are left out.
+Single query: structure of the query by RNAfold, ``cmbuild``, ``cmsearch``. ``cmsearch`` wants E-value
+parameters; where a model is not calibrated (seconds to minutes each) it gets those of another model, which
+changes no bit score, and its E-values are left out.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ _INCLUSION_BITS = 15.0
 class Infernal:
     """``cmbuild`` and ``cmsearch`` a query.
 
-    Options: ``rounds`` (default 1; later models are built from the alignment of the hits above 15 bits, or with
-    E <= 1e-3 where calibrated), ``calibrate`` (default false), ``oracle`` (the model of the family's seed alignment).
+    Options: ``rounds`` (default 1; later models are built from the alignment of the hits above 15 bits, or
+    with E <= 1e-3 where calibrated), ``calibrate`` (default false), ``oracle`` (the model of the family's
+    seed alignment).
     """
 
     def __init__(self, task: Task) -> None:
@@ -129,7 +130,7 @@ def paste_parameters(model: str) -> str:
 
 
 def folded(query: Record) -> str:
-    """Returns a Stockholm alignment of the query alone, with its minimum free energy structure (ViennaRNA)."""
+    """Returns a Stockholm alignment of the query alone, with the structure that RNAfold predicts."""
     import RNA
 
     structure, _ = RNA.fold(query.sequence)

@@ -14,7 +14,20 @@ if TYPE_CHECKING:
 
     from rhoma.evaluate.methods.base import Task
 
-_OPTIONS = ("--search-type", "3", "--strand", "2", "-k", "7", "-s", "7.5", "-e", "1000", "--max-seqs", "10000")
+_OPTIONS = (
+    "--search-type",
+    "3",
+    "--strand",
+    "2",
+    "-k",
+    "7",
+    "-s",
+    "7.5",
+    "-e",
+    "1000",
+    "--max-seqs",
+    "10000",
+)
 _COLUMNS = "query,target,bits,evalue,qstart,qend,tstart,tend"
 
 
@@ -43,7 +56,15 @@ class Mmseqs:
             dna = [Record(query.id, "", query.sequence.replace("U", "T")) for query in queries]
             write_fasta(work / "queries.fa", dna)
             places: list[str | Path] = [work / "queries.fa", self._database / "db", work / "m8", work / "tmp"]
-            options = [*_OPTIONS, "--format-output", _COLUMNS, "--threads", str(self._task.threads), "-v", "1"]
+            options = [
+                *_OPTIONS,
+                "--format-output",
+                _COLUMNS,
+                "--threads",
+                str(self._task.threads),
+                "-v",
+                "1",
+            ]
             tools.run(["mmseqs", "easy-search", *places, *options])
             found: dict[str, list[RankedHit]] = {query.id: [] for query in queries}
             for line in (work / "m8").read_text(encoding="ascii").splitlines():

@@ -1,4 +1,4 @@
-"""nhmmer, one pass and iterated: E <= 100, both strands; rounds rebuild the model from hits with E <= 1e-3."""
+"""nhmmer, one pass and iterated: E <= 100, both strands; later models come from hits with E <= 1e-3."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _INCLUSION = 1e-3
 class Nhmmer:
     """One ``nhmmer`` a query and round; option ``rounds`` (default 1).
 
-    Rounds end early when the set of included regions is the one before. The model of a later round is built from
-    the alignment of the included hits, as jackhmmer does for proteins.
+    Rounds end early when the set of included regions is the one before. The model of a later round is built
+    from the alignment of the included hits, as jackhmmer does for proteins.
     """
 
     def __init__(self, task: Task) -> None:
@@ -51,7 +51,16 @@ class Nhmmer:
             table, alignment = work / "hits.tbl", work / f"round{number % 2}.sto"
             options: list[str | Path] = ["--noali", "--rna", "-E", "100", "--incE", str(_INCLUSION)]
             options += ["--cpu", str(self._task.threads), "--qformat", kind, "--tformat", "fasta"]
-            options += ["--seed", str(self._task.seed), "--tblout", table, "-A", alignment, "-o", work / "out"]
+            options += [
+                "--seed",
+                str(self._task.seed),
+                "--tblout",
+                table,
+                "-A",
+                alignment,
+                "-o",
+                work / "out",
+            ]
             tools.run(["nhmmer", *options, source, self._task.targets])
             hits = read_table(table, query.id)
             rows = stockholm_names(alignment)

@@ -1,4 +1,4 @@
-"""Rhoma's own ways to search: vectors or lists alone, one pass of the profile, rounds, the covariance model."""
+"""Rhoma's own ways to search: vectors or lists alone, one pass of the profile, rounds, with a CM."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 from rhoma import tools
 from rhoma.errors import InputError
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
+from rhoma.sequences import Record, write_fasta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rhoma.evaluate.methods.base import Task
     from rhoma.search import Anchor, SearchConfig
-    from rhoma.sequences import Record
+
+# As the search workflow runs it (conf/modules.config).
+_MMSEQS = ("--search-type", "3", "--strand", "2", "-k", "9", "-s", "7.5", "-e", "100", "--max-seqs", "1000")
 
 
 class RhomaSearch:
-    """A search of the index bundle; options are those of ``SearchConfig``, and ``anchors``: MMseqs2's hits join."""
+    """A search of the index; options are those of ``SearchConfig``, and ``anchors``: MMseqs2's hits join."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -47,37 +50,48 @@ class RhomaSearch:
         return [self._task.index]
 
     def search(self, queries: Sequence[Record]) -> Iterator[Answer]:
-        """Yields the hits of each query, scored as in hits.tsv."""
+        """Yields the hits of each query, scored as in hits.tsv; each thread searches a query of its own.
+
+        MMseqs2 searches all queries at once, each query's time is its share of that.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        anchors, share = self._mmseqs(queries)
+        with ThreadPoolExecutor(max_workers=self._task.threads) as pool:
+            for answer in pool.map(lambda query: self._one(query, anchors.get(query.id, [])), queries):
+                if self._anchors:
+                    answer.stages["mmseqs"] = share
+                    answer.cost.wall += share
+                yield answer
+
+    def _one(self, query: Record, anchors: Sequence[Anchor]) -> Answer:
         from rhoma.search import search
 
         embed = self._embedder.embed if self._embedder is not None else None
-        for query in queries:
-            with measured() as cost:
-                stages: dict[str, float] = {}
-                anchors: list[Anchor] = []
-                if self._anchors:
-                    with measured() as retrieval:
-                        anchors = self._mmseqs(query)
-                    stages["mmseqs"] = retrieval.wall
-                result = search(query, self._database, self._config, embed=embed, anchors=anchors)
-                hits = [
-                    RankedHit(
-                        query.id,
-                        hit.target,
-                        hit.strand,
-                        hit.score,
-                        hit.evalue if math.isfinite(hit.evalue) else math.nan,
-                    )
-                    for hit in result.hits
-                ]
-            yield Answer(query.id, hits, cost, {**stages, **result.seconds})
+        with measured() as cost:
+            result = search(query, self._database, self._config, embed=embed, anchors=anchors)
+        hits = []
+        for hit in result.hits:
+            evalue = hit.evalue if math.isfinite(hit.evalue) else math.nan
+            hits.append(RankedHit(query.id, hit.target, hit.strand, hit.score, evalue))
+        return Answer(query.id, hits, cost, dict(result.seconds))
 
-    def _mmseqs(self, query: Record) -> list[Anchor]:
-        """Returns the places that MMseqs2 finds, with the settings of the search workflow."""
-        from rhoma.evaluate.methods.mmseqs_anchors import find_anchors
+    def _mmseqs(self, queries: Sequence[Record]) -> tuple[Mapping[str, Sequence[Anchor]], float]:
+        """Returns the places that MMseqs2 finds (as in the search workflow), and seconds a query."""
+        from rhoma.search import read_anchors
 
         prefix = self._index.mmseqs
-        return [] if prefix is None else find_anchors(query, prefix, self._task.work, self._task.threads)
+        if not self._anchors or prefix is None or not queries:
+            return {}, 0.0
+        work = self._task.work
+        with measured() as cost:
+            dna = [Record(query.id, "", query.sequence.replace("U", "T")) for query in queries]
+            write_fasta(work / "queries.fa", dna)
+            places: list[str | Path] = [work / "queries.fa", prefix, work / "m8", work / "tmp"]
+            options = [*_MMSEQS, "--threads", str(self._task.threads), "-v", "1"]
+            tools.run(["mmseqs", "easy-search", *places, *options])
+            found = read_anchors(work / "m8")
+        return found, cost.wall / len(queries)
 
     def version(self) -> str:
         """Returns the version of rhoma and, where it is used, of MMseqs2."""

@@ -9,10 +9,10 @@ A file is a list of tools::
       search: riboseek search {query} {work}/db {out} --threads {threads}
       columns: {target: 2, score: 12, evalue: 11, strand: 3}
 
-``{targets}`` is the database's FASTA file, ``{query}`` one query's, ``{out}`` the table to write (if the command does
-not name it, its standard output is read), ``{work}`` a directory of its own. Columns count from 1; ``evalue`` and
-``strand`` may be left out, ``query`` is not needed. Lines that start with ``#`` are skipped. No shell reads the
-commands.
+``{targets}`` is the database's FASTA file, ``{query}`` one query's, ``{out}`` the table to write (if the
+command does not name it, its standard output is read), ``{work}`` a directory of its own. Columns count from
+1; ``evalue`` and ``strand`` may be left out, ``query`` is not needed. Lines that start with ``#`` are
+skipped. No shell reads the commands.
 """
 
 from __future__ import annotations

@@ -1,0 +1,24 @@
+// Checks every file of an index that was built before against its manifest.
+process INDEX_VERIFY {
+    label 'process_single'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    path index
+
+    output:
+    val true, emit: verified
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    index.py verify ${index} ${args}
+    """
+
+    stub:
+    """
+    test -d ${index}
+    """
+}

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rhoma.cli import run
+from rhoma.hits import Hit, write_hits_tsv, write_m8
+from rhoma.sequences import Record, write_fasta
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> list[str]:
+    arguments = []
+    for name in ("b", "a"):
+        search = tmp_path / name
+        search.mkdir()
+        found = [Hit(name, "t", "-", 1, 20, 1, 20, 20, 0.9, math.nan, 9.0, 30.0, 1e-9, "profile")]
+        write_hits_tsv(search / "hits.tsv", found)
+        write_m8(search / "hits.m8", found)
+        arguments += ["--search", str(search)]
+    write_fasta(tmp_path / "q.fasta", [Record(name, "", "ACGUACGUACGUACGUACGU") for name in ("b", "c", "a")])
+    return [*arguments, "--fasta", str(tmp_path / "q.fasta"), "--out", str(tmp_path / "out")]
+
+
+def test_report_merges_batches(batches, tmp_path, capfd) -> None:
+    assert run(["query", "report", *batches, "--title", "Mine & yours"]) == 0
+    out = tmp_path / "out"
+    names = ["hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    text = (out / "report.html").read_text()
+    assert "<h1>Mine &amp; yours</h1>" in text
+    places = [text.index(f'class="name">{name}</span>') for name in ("b", "a")]
+    assert places == sorted(places)
+    assert capfd.readouterr().out == ""
+
+
+def test_report_twice_gives_the_same_bytes(batches, tmp_path) -> None:
+    files = []
+    for _ in range(2):
+        assert run(["query", "report", *batches, "--quiet"]) == 0
+        files.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("options", [["--evalue", "banana"], ["--evalue", "-1"], ["--top", "0"]])
+def test_bad_options_are_usage_errors(batches, options) -> None:
+    assert run(["query", "report", *batches, *options]) == 2
+
+
+def test_missing_inputs_are_named(batches, tmp_path, capfd) -> None:
+    assert run(["query", "report", *batches, "--params", str(tmp_path / "p.json")]) == 1
+    assert "p.json: no such file" in capfd.readouterr().err
+    assert not (tmp_path / "out" / "report.html").exists()

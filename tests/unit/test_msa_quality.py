@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rhoma.errors import ArtefactError, InputError
+from rhoma.msa.quality import effective_sequences, format_quality, measure, read_quality
+from rhoma.msa.stockholm import Alignment
+
+
+@given(st.lists(st.text(alphabet="ACGU-", min_size=10, max_size=10), min_size=1, max_size=8))
+def test_neff_equals_a_plain_count(rows: list[str]) -> None:
+    def same(a: str, b: str) -> float:
+        shared = [(x, y) for x, y in zip(a, b, strict=True) if x != "-" and y != "-"]
+        return sum(x == y for x, y in shared) / len(shared) if shared else 0.0
+
+    expected = 0.0
+    for i, row in enumerate(rows):
+        expected += 1 / sum(i == j or same(row, other) >= 0.8 for j, other in enumerate(rows))
+    assert effective_sequences(rows) == pytest.approx(expected)
+    assert 1 - 1e-9 <= effective_sequences(rows) <= len(rows) + 1e-9
+
+
+def test_measures_of_a_known_alignment() -> None:
+    alignment = Alignment(
+        ("q", "a", "b"),
+        ("GGAAA-CC", "GAAAAUUC", "GG---ACC"),
+        "((....))",
+        "GGAAA.CC",
+    )
+    quality = measure(alignment, query="q", hits=5, method="cm")
+    assert (quality.length, quality.columns, quality.homologs, quality.hits) == (7, 8, 2, 5)
+    # a: 5 of 7 letters like the query's; b: all 4 of 4
+    assert quality.identity == pytest.approx((5 / 7 + 1) / 2)
+    assert quality.coverage == pytest.approx((1 + 4 / 7) / 2)
+    # columns 1 and 6 pair as G-C, A-U, G-C; columns 0 and 7 are G-C in all
+    assert (quality.pairs, quality.covarying) == (2, 1)
+    assert quality.neff == pytest.approx(2.0)
+
+
+def test_the_query_alone() -> None:
+    quality = measure(Alignment(("q",), ("ACGU",), "....", "ACGU"), query="q", hits=0, method="single")
+    assert (quality.homologs, quality.identity, quality.coverage, quality.neff) == (0, None, None, 1.0)
+
+
+def test_the_table_is_read_as_it_was_written(tmp_path) -> None:
+    rows = [
+        measure(Alignment(("q",), ("ACGU",), "....", "ACGU"), query="q", hits=0, method="single"),
+        measure(Alignment(("r", "a"), ("ACGU", "AC-U"), "....", "ACGU"), query="r", hits=3, method="cm"),
+    ]
+    path = tmp_path / "msa.tsv"
+    path.write_text(format_quality(rows))
+    assert read_quality(path) == rows
+
+
+def test_a_damaged_table_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_quality(tmp_path / "msa.tsv")
+    (tmp_path / "msa.tsv").write_text("query\n")
+    with pytest.raises(ArtefactError, match=r"msa\.tsv: the header"):
+        read_quality(tmp_path / "msa.tsv")
+    (tmp_path / "msa.tsv").write_text(format_quality([]) + "q\tx\n")
+    with pytest.raises(ArtefactError, match="line 2"):
+        read_quality(tmp_path / "msa.tsv")

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rhoma.errors import InputError
+from rhoma.msa.stockholm import (
+    Alignment,
+    format_stockholm,
+    parse_region,
+    parse_stockholm,
+    read_stockholm,
+    ungapped,
+)
+
+SMALL = Alignment(("q", "a/1-5"), ("GC-AAU", "GCUAA-"), "(....)", "GC.AAU")
+
+
+@st.composite
+def alignments(draw: st.DrawFn) -> Alignment:
+    columns = draw(st.integers(1, 30))
+    row = st.text(alphabet="ACGU-", min_size=columns, max_size=columns)
+    rows = [draw(row) for _ in range(draw(st.integers(1, 6)))]
+    rf = draw(st.text(alphabet="ACGU.", min_size=columns, max_size=columns))
+    names = [f"t|{i}/1-9" for i in range(len(rows))]
+    return Alignment(tuple(names), tuple(rows), "." * columns, rf)
+
+
+@given(alignments())
+def test_what_is_written_is_read_again(alignment: Alignment) -> None:
+    assert parse_stockholm(format_stockholm(alignment, identifier="x")) == alignment
+
+
+@given(alignments())
+def test_biopython_reads_what_is_written(alignment: Alignment) -> None:
+    from Bio import AlignIO
+
+    read = AlignIO.read(io.StringIO(format_stockholm(alignment)), "stockholm")
+    rows = [str(record.seq).upper().replace(".", "-") for record in read]
+    assert rows == list(alignment.rows)
+    assert read.column_annotations["reference_annotation"] == alignment.rf
+
+
+def test_insertions_are_lower_case_and_dots() -> None:
+    lines = format_stockholm(SMALL).splitlines()
+    assert lines[2].split() == ["q", "GC.AAU"]
+    assert lines[3].split() == ["a/1-5", "GCuAA-"]
+    assert lines[-1] == "//"
+
+
+def test_features_stand_beside_their_rows() -> None:
+    noted = Alignment(SMALL.names, SMALL.rows, notes={"a/1-5": {"EV": "1e-5", "BS": ""}})
+    assert "#=GS a/1-5 EV 1e-5\n" in format_stockholm(noted)
+    assert " BS " not in format_stockholm(noted)
+
+
+def test_many_blocks_are_joined_and_dna_becomes_rna() -> None:
+    text = "# STOCKHOLM 1.0\n\nq  ac\nb  A.\n#=GC RF xx\n\nq  Tg\nb  ~G\n#=GC RF .x\n//\nq more\n"
+    read = parse_stockholm(text)
+    assert read.rows == ("ACUG", "A--G")
+    assert read.rf == "xx.x"
+    assert read.ss_cons == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no Stockholm file"),
+        (">a\nACGU\n", "is no Stockholm file"),
+        ("# STOCKHOLM 1.0\n//\n", "holds no sequences"),
+        ("# STOCKHOLM 1.0\na AC\nb ACG\n//\n", "has rows of different lengths"),
+        ("# STOCKHOLM 1.0\na AC GU\n//\n", "cannot read the line 'a AC GU'"),
+    ],
+)
+def test_bad_text_is_refused_by_name(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"some.sto: {said}"):
+        parse_stockholm(text, path="some.sto")
+
+
+def test_missing_file_is_named(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"none\.sto: no such file"):
+        read_stockholm(tmp_path / "none.sto")
+
+
+def test_names_that_look_like_comments_stay_rows() -> None:
+    odd = Alignment(("#q", "//"), ("AC", "AC"))
+    read = parse_stockholm(format_stockholm(odd))
+    assert read.rows == odd.rows
+    assert read.names == ("%23q", "%2F%2F")
+
+
+def test_rows_of_different_lengths_are_no_alignment() -> None:
+    with pytest.raises(ValueError, match="one length"):
+        Alignment(("a", "b"), ("AC", "A"))
+
+
+def test_keep_drops_columns_without_letters() -> None:
+    kept = Alignment(("q", "a", "b"), ("A-C-", "AGC-", "A-CU")).keep([0, 2])
+    assert kept.names == ("q", "b")
+    assert kept.rows == ("AC-", "ACU")
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("x/1-20", ("x", 1, 20)),
+        ("AB1.1/5-90/7-3", ("AB1.1/5-90", 7, 3)),
+        ("x", None),
+        ("x/1-", None),
+        ("/1-2", None),
+    ],
+)
+def test_regions_are_read_from_the_end_of_names(name: str, region: object) -> None:
+    assert parse_region(name) == region
+
+
+def test_ungapped() -> None:
+    assert ungapped("-A--C-") == "AC"
