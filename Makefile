@@ -5,6 +5,7 @@
 SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PRESET ?= quick
+RFAM ?= ../shared/data/rfam
 
 .PHONY: demo test setup setup-dev lint unit pipeline benchmark locks
 
@@ -23,7 +24,7 @@ lint:
 	ruff check src tests bin
 	ruff format --check src tests bin
 	mypy
-	nextflow lint main.nf nextflow.config conf modules subworkflows workflows
+	nextflow lint main.nf nextflow.config conf modules subworkflows workflows tests/pipeline
 	@if command -v shellcheck >/dev/null; then shellcheck setup/install.sh setup/nextflow/nextflow .ci/run; \
 	else echo "shellcheck is not installed: skipped"; fi
 
@@ -34,7 +35,8 @@ pipeline:
 	pytest tests/pipeline
 
 benchmark: setup-dev
-	nextflow run main.nf --workflow evaluate --preset $(PRESET) --outdir benchmark
+	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
+	cp benchmark/$(PRESET)/benchmark.md docs/benchmark.md
 
 # run.lock takes its versions from dev.lock, so both agree
 locks:

@@ -4,6 +4,7 @@
 include { INDEX_VERIFY                         } from './modules/index/verify'
 include { helpText ; readJson ; readParameters } from './subworkflows/parameters'
 include { RUN_RECORDS                          } from './subworkflows/run_records'
+include { EVALUATE                             } from './workflows/evaluate'
 include { INDEX                                } from './workflows/index'
 include { SEARCH                               } from './workflows/search'
 
@@ -20,6 +21,9 @@ workflow {
         RUN_RECORDS(settings)
         if (settings.workflow == 'index') {
             INDEX(settings)
+        }
+        else if (settings.workflow == 'evaluate') {
+            EVALUATE(settings)
         }
         else if (settings.workflow == 'search') {
             if (settings.database) {

@@ -32,6 +32,12 @@ nextflow_on_path() {
     [[ -n $release && $(printf '%s\n%s\n' "$oldest_nextflow" "$release" | sort -V | head -1) == "$oldest_nextflow" ]]
 }
 
+java_is_new() {
+    local release
+    release=$(env -u JAVA_TOOL_OPTIONS java -version 2>&1 | sed -nE '1s/.*"([0-9]+).*/\1/p')
+    ((${release:-0} >= 17))
+}
+
 own_nextflow() { [[ -n $(compgen -G "$jars/nextflow-*.jar") || -x $jars/nextflow ]]; }
 
 python_with_venv() {
@@ -46,12 +52,13 @@ python_with_venv() {
 
 programs() {
     local missing=() pair
-    local pairs=(mmseqs:mmseqs2 mafft:mafft cmsearch:infernal nhmmer:hmmer ps:procps java:openjdk-17-jre-headless)
+    local pairs=(mmseqs:mmseqs2 mafft:mafft cmsearch:infernal nhmmer:hmmer ps:procps)
     [[ $level == run ]] || pairs+=(blastn:ncbi-blast+)
     [[ $nextflow != none ]] || pairs+=(mvn:maven)
     for pair in "${pairs[@]}"; do
         have "${pair%%:*}" || missing+=("${pair#*:}")
     done
+    java_is_new || missing+=(openjdk-17-jre-headless)
     [[ -x $venv/bin/python ]] || python_with_venv >/dev/null || missing+=(python3 python3-venv)
     if ((${#missing[@]} == 0)); then
         say "programs: all there"

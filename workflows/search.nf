@@ -16,7 +16,7 @@ workflow SEARCH {
     index    // value channel: index bundle
 
     main:
-    QUERY_PREPARE(settings.queries.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
+    QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
     batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
 
     EMBED_QUERIES(batches, settings.model_files, settings.model_name, 'both', settings.device)

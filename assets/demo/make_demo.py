@@ -35,11 +35,12 @@ class Family:
     entry: str  # #=GF ID of the alignment in the file; "" where the file has one alignment
     members: int
     skip: tuple[str, ...] = ()  # prefixes of names to leave out
+    primers: bool = False  # lower-case ends are those of PCR primers: the sequence is partial
 
 
 FAMILIES = (
     Family("tRNA", "CL00001", "tRNA.sto", "tRNA", 45),
-    Family("RNaseP_bact_a", "CL00002", "rnaseP-eubact.sto", "", 36),
+    Family("RNaseP_bact_a", "CL00002", "rnaseP-eubact.sto", "", 36, primers=True),
     Family("U1", "CL00005", "3.4.12.rf.stk", "U1", 36),
     Family("U2", "CL00006", "3.4.12.rf.stk", "U2", 24),
     Family("U3", "CL00100", "3.4.12.rf.stk", "U3", 16),
@@ -87,10 +88,14 @@ def letters(row: str) -> str:
 
 def identity(first: str, second: str) -> float:
     """Returns the share of equal nucleotides where both rows have one (0 below 20 such columns)."""
-    pairs = [
-        (a, b) for a, b in zip(first.upper(), second.upper(), strict=True) if a.isalpha() and b.isalpha()
-    ]
+    pairs = [(a, b) for a, b in zip(first.upper(), second.upper(), strict=True) if a.isalpha() and b.isalpha()]
     return sum(a == b for a, b in pairs) / len(pairs) if len(pairs) >= 20 else 0.0
+
+
+def has_primers(row: str) -> bool:
+    """Returns whether the first or the last letters of a row are lower case."""
+    inside = row.strip("-.~")
+    return any(letter.islower() for letter in inside[:6] + inside[-6:])
 
 
 def choose(family: Family, rows: dict[str, str], rng: random.Random) -> list[str]:
@@ -103,6 +108,7 @@ def choose(family: Family, rows: dict[str, str], rng: random.Random) -> list[str
         if low <= len(letters(rows[name])) <= high
         and set(letters(rows[name])) <= set("ACGU")
         and not name.startswith(family.skip or ("\0",))
+        and not (family.primers and has_primers(rows[name]))
     ]
     rng.shuffle(names)
     chosen: list[str] = []
@@ -206,9 +212,7 @@ def main(source: Path, out: Path) -> None:
         for number, start in enumerate(range(1, len(sequence) - 300, 800)):
             end = start + PIECE_LENGTHS[number % len(PIECE_LENGTHS)] - 1
             if end < gene_start or start > gene_end:
-                database.append(
-                    (f"{genome}.{start}-{end}", f"genome piece from {file}", sequence[start - 1 : end])
-                )
+                database.append((f"{genome}.{start}-{end}", f"genome piece from {file}", sequence[start - 1 : end]))
     rng.shuffle(database)
     (out / "database.fasta").write_text(fasta(database))
     (out / "queries.fasta").write_text(fasta(queries))

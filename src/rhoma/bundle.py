@@ -66,7 +66,10 @@ def write_bundle(
 
             export_graph(load_network_parts(directory, info, network.config), directory, (ENCODER, HEAD), GRAPH)
         for file, text in {"README.md": card, **(extra or {})}.items():
-            (directory / file).write_text(text)
+            (directory / file).write_text(text, encoding="utf-8")
+        for path in directory.iterdir():
+            # safetensors makes files that only their owner may read
+            path.chmod(0o644)
         manifest = ModelManifest(
             name=name,
             encoder=info,

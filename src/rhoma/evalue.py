@@ -109,7 +109,7 @@ def shuffle_null(
     windows: Sequence[str],
     search: Callable[[list[str]], list[NDArray[np.floating]]],
     *,
-    shuffles: int = 24,
+    shuffles: int = 16,
     seed: int = 0,
 ) -> CosineNull | None:
     """Returns the null of dinucleotide-preserving shuffles of a query's windows.

@@ -151,7 +151,7 @@ class IndexManifest(Manifest):
     dimension: Positive
     window: Positive
     stride: Positive
-    kmer: Positive = 7
+    kmers: tuple[str, ...]
     generation: Count = 0
     n_names: Count
     n_sequences: Count

@@ -167,7 +167,7 @@ def load_embedder(
     manifest = read_manifest(bundle, ModelManifest)
     verify_files(bundle, manifest)
     fingerprint = sha256_file(bundle / MANIFEST)
-    where = _resolve_device(device)
+    where = resolve_device(device)
     graph = GRAPH in manifest.files
     if runtime == "onnx" and not graph:
         raise ArtefactError(f"has no {GRAPH}", path=bundle, remedy="use the torch runtime")
@@ -194,7 +194,7 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
     from rhoma.network import HomologyNetwork
 
     spec = PUBLIC[name]
-    where = _resolve_device(device)
+    where = resolve_device(device)
     info = EncoderInfo(kind=spec.kind, hub_id=spec.hub_id)
     network = HomologyNetwork(load_encoder(info, model_dir), HeadConfig(kind="mean"))
     weights = weights_sha256(info, model_dir)
@@ -209,7 +209,12 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
     )
 
 
-def _resolve_device(device: Device) -> Literal["cpu", "cuda"]:
+def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
+    """Return where to compute: ``auto`` is a GPU where one can be used.
+
+    Raises:
+        DeviceError: ``cuda`` where there is none.
+    """
     if device == "cpu":
         return "cpu"
     try:

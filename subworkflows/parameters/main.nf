@@ -161,6 +161,15 @@ def workflowProblems(values) {
             problems << "--model '${values.model}': neither a directory nor the name of an encoder"
         }
     }
+    if (values.workflow == 'evaluate') {
+        def own = [values.queries, values.targets, values.labels].count { path -> path }
+        if (values.rfam ? values.queries || values.targets : own < 3) {
+            problems << '--rfam, or --queries, --targets and --labels: the benchmark is made of one or the other'
+        }
+        if (values.preset == 'jiang2025') {
+            problems << "--preset 'jiang2025': expected one of quick, standard, full for this workflow"
+        }
+    }
     if (values.workflow == 'index' && !values.database) {
         problems << '--database: a FASTA file with the sequences to index is needed'
     }
@@ -233,7 +242,7 @@ def checkSamplesheet(schema, path) {
     return [rows, problems]
 }
 
-// Returns the typed parameters and what the processes make of them: `queries` (paths), `samplesheet` (of the queries as
+// Returns the typed parameters and what the processes make of them: `query_files`, `samplesheet` (of the queries as
 // they are staged), the encoder (`model_files`, `model_name`), options of commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
@@ -253,7 +262,7 @@ def readParameters(given, projectDir) {
     }
     def named = values.model && !file(values.model, glob: false).exists()
     return values + [
-        queries: rows ? rows.collect { row -> row.fasta } : [values.input],
+        query_files: rows ? rows.collect { row -> row.fasta } : [values.input],
         samplesheet: rows ? stagedSamplesheet(rows) : '',
         model_files: named ? file(values.model_dir, glob: false) : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
         model_name: named ? values.model : '',

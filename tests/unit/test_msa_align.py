@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +11,13 @@ from pydantic import ValidationError
 
 from rhoma.errors import InputError, ToolError
 from rhoma.hits import Hit, write_hits_tsv
+from rhoma.index.build import build_index
 from rhoma.msa import align as module
 from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
 from rhoma.msa.quality import read_quality
 from rhoma.msa.stockholm import Alignment, format_stockholm, read_stockholm, ungapped
-from rhoma.sequences import Record, safe_name, write_fasta
+from rhoma.sequences import Record, reverse_complement, safe_name, write_fasta
+from rhoma.store import write_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +196,29 @@ def test_somebody_elses_directory_is_left_alone(tmp_path) -> None:
     with pytest.raises(InputError, match="exists and is no artefact"):
         align_batch(search, fasta, tmp_path / "m", AlignConfig())
     assert (tmp_path / "m" / "thesis.txt").read_text() == "mine"
+
+
+def test_an_index_makes_homologs_whole(tmp_path, toy_embedder) -> None:
+    target = "GGUU" + FAMILY["b"] + "CCAA"
+    database = [Record("b", "", reverse_complement(target)), Record("x", "", "ACGUUGCAAC" * 4)]
+    store = write_store(tmp_path / "store", database, toy_embedder, strands="+")
+    build_index(database, store, tmp_path / "index", mmseqs=False)
+    search, fasta = make_search(tmp_path, {"q": []})
+    # the inner part of b: positions 8 to 20 of its 23, which lie on the minus strand of the target
+    size, low, high = len(target), 12, 24
+    name = f"b/{size - low + 1}-{size - high + 1}"
+    row = "-" * 7 + FAMILY["b"][7:20] + "-" * 3
+    aligned = Alignment(("q", name), (QUERY, row))
+    (search / "alignments" / "q.sto").write_text(format_stockholm(aligned))
+    found = replace(hit("q", "b", 1, 1e-9), strand="-", tstart=size - high + 1, tend=size - low + 1)
+    write_hits_tsv(search / "hits.tsv", [found])
+    align_batch(search, fasta, tmp_path / "short", AlignConfig())
+    align_batch(search, fasta, tmp_path / "whole", AlignConfig(), index=tmp_path / "index")
+    for out, letters in (("short", FAMILY["b"][7:20]), ("whole", FAMILY["b"])):
+        rows = read_stockholm(tmp_path / out / "q" / "msa.sto").rows
+        assert ungapped(rows[1]) == letters
+    names = read_stockholm(tmp_path / "whole" / "q" / "msa.sto").names
+    assert names == ("q", f"b/{size - 4}-{size - 26}")
 
 
 @pytest.mark.tool("mafft")

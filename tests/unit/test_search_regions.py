@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from rhoma.errors import InputError
 from rhoma.search.regions import Region, merge_regions, read_anchors
 from rhoma.sequences import reverse_complement
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LENGTHS = np.array([50, 400, 1000])
 stretches = st.lists(

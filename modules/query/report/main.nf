@@ -17,7 +17,7 @@ process QUERY_REPORT {
     path 'report/hits.m8', emit: m8
     path 'report/hits.tblout', emit: tblout, optional: true
     path 'report/report.html', emit: report
-    path 'report/msa.tsv', emit: quality
+    path 'report/msa.tsv', emit: quality, optional: true
     path 'report/*_mqc.tsv', emit: multiqc
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
 

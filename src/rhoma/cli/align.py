@@ -20,6 +20,12 @@ def align(
     ],
     fasta: Annotated[Path, typer.Option("--fasta", "--batch", "-f", "-b", help="The queries that were searched with.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make, one sub-directory a query.")],
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index", "-x", help="The index that was searched: homologs are then taken up to the query's ends."
+        ),
+    ] = None,
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
     max_homologs: Annotated[
         int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
@@ -85,9 +91,9 @@ def align(
         seed=seed,
     )
     if prepare:
-        count = prepare_mafft(search, fasta, out, config)
+        count = prepare_mafft(search, fasta, out, config, index=index)
         logger.info("%s: %d files for MAFFT", out, count)
         return
     with progress("aligned", quiet=quiet) as tell:
-        rows = align_batch(search, fasta, out, config, mafft=mafft, progress=tell)
+        rows = align_batch(search, fasta, out, config, index=index, mafft=mafft, progress=tell)
     logger.info("%s: %d queries, %d with homologs", out, len(rows), sum(row.homologs > 0 for row in rows))

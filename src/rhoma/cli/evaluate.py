@@ -223,3 +223,107 @@ def ablate(
             threads=threads,
             most_queries=most,
         )
+
+
+@app.command()
+def msa(
+    dataset: Dataset,
+    out: Out,
+    indexes: Indexes,
+    preset: PresetName = "quick",
+    model: Model = None,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Measure alignments against the reference alignments: Rhoma's, BLASTn's hits in the same workflow, MAFFT's."""
+    use_threads(threads)
+    from rhoma.errors import InputError
+    from rhoma.evaluate.benchmark import PLAIN, Benchmark
+    from rhoma.evaluate.msa import MSA, MSA_QUERIES, measure_alignments
+    from rhoma.evaluate.presets import preset as settings_of
+    from rhoma.evaluate.tables import write_table
+
+    set_up_logging(quiet=quiet)
+    benchmark = Benchmark(dataset)
+    index_path = _indexes(indexes).get(PLAIN)
+    if index_path is None or not (dataset / "seeds").is_dir():
+        raise InputError("needs reference alignments and the index of the database 'plain'", path=dataset)
+    most = settings_of(preset).alignment_queries
+    rows, single = measure_alignments(benchmark, index_path, most_queries=most, model=model, threads=threads)
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(out, "msa", MSA, rows)
+    write_table(out, "msa_queries", MSA_QUERIES, single)
+
+
+@app.command()
+def embedding(
+    dataset: Dataset,
+    out: Out,
+    rfam: Annotated[Path | None, typer.Option(help="Directory of the Rfam files; none for own sequences.")] = None,
+    path: Annotated[Path | None, typer.Option("--split", help="Split file; the shipped encoder's without it.")] = None,
+    preset: PresetName = "quick",
+    model: Model = None,
+    device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where to embed.")] = "cpu",
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how families and clans keep together in the embedding space, and lay out its atlas."""
+    use_threads(threads)
+    import json
+
+    from rhoma.evaluate.benchmark import Benchmark
+    from rhoma.evaluate.embedding import EMBEDDING, measure_embedding
+    from rhoma.evaluate.presets import preset as settings_of
+    from rhoma.evaluate.splits import read_split
+    from rhoma.evaluate.tables import write_table
+    from rhoma.model import load_embedder, shipped_bundle
+
+    set_up_logging(quiet=quiet)
+    rows, points = measure_embedding(
+        Benchmark(dataset),
+        load_embedder(model, device=device, threads=threads),
+        rfam=rfam,
+        split=read_split(path or shipped_bundle() / "split.tsv") if rfam is not None else (),
+        most_families=settings_of(preset).embedding_families,
+        threads=threads,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(out, "embedding", EMBEDDING, rows)
+    (out / "atlas.json").write_text(json.dumps(points) + "\n", encoding="utf-8")
+
+
+@app.command()
+def report(
+    dataset: Dataset,
+    runs: Annotated[list[Path], typer.Option("--run", help="Directory of 'evaluate run', one a method.")],
+    out: Out,
+    ablations: Annotated[Path | None, typer.Option(help="Directory of 'evaluate ablate'.")] = None,
+    parts: Annotated[
+        list[Path], typer.Option("--part", help="Directory of 'evaluate msa' or 'evaluate embedding'.")
+    ] = [],  # noqa: B006 (typer copies it)
+    preset: PresetName = "quick",
+    tools: Tools = None,
+    command: Annotated[str, typer.Option(help="The command to name in the report.")] = "rhoma evaluate",
+    quiet: Quiet = False,
+) -> None:
+    """Write all tables (TSV, JSON, Markdown), plots (SVG) and report.html."""
+    from rhoma.evaluate.assemble import assemble
+    from rhoma.evaluate.benchmark import Benchmark
+
+    set_up_logging(quiet=quiet)
+    expected = [entry.name for entry in _entries(preset, tools, seeds=(dataset / "seeds").is_dir())]
+    failures = assemble(
+        Benchmark(dataset),
+        runs,
+        out,
+        expected=expected,
+        ablations=ablations,
+        parts=parts,
+        preset=preset,
+        command=command,
+    )
+    for line in failures:
+        logger.warning("%s", line)
+    logger.info("%s", out / "report.html")

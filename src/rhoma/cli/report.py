@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 
 
 def report(
-    search: Annotated[
-        list[Path],
-        typer.Option("--search", "-s", help="Output directory of 'query search'; again for every batch."),
-    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the tables and the page.")],
+    search: Annotated[
+        list[Path] | None,
+        typer.Option("--search", "-s", help="Output directory of 'query search'; again for every batch."),
+    ] = None,
     msa: Annotated[
         list[Path] | None,
         typer.Option("--msa", "-m", help="Output directory of 'query align'; again for every batch."),
@@ -54,8 +54,10 @@ def report(
     from rhoma.report.multiqc import write_multiqc
     from rhoma.report.page import PageConfig, write_page
 
+    # none where every query was too short
+    found = search or []
     run = collect(
-        search,
+        found,
         msa or (),
         fasta=fasta or (),
         skipped=skipped or (),
@@ -63,7 +65,7 @@ def report(
         versions=versions,
     )
     out.mkdir(parents=True, exist_ok=True)
-    merge_tables(search, run, out)
+    merge_tables(found, run, out)
     write_multiqc(run, out / "rhoma_queries_mqc.tsv", evalue=evalue)
     page = out / "report.html"
     write_page(run, page, PageConfig(title=title, evalue=evalue, top=top, sections=sections))

@@ -44,6 +44,7 @@ class Preset(BaseModel):
         dataset: settings of the databases.
         ablation_queries: queries of the ablations; 0 leaves them out.
         alignment_queries: queries of the alignment figures.
+        embedding_families: families in the figures of the embedding space.
         calibrate: whether Infernal's models are calibrated (seconds to minutes a query).
     """
 
@@ -52,13 +53,15 @@ class Preset(BaseModel):
     dataset: DatasetConfig
     ablation_queries: int = 0
     alignment_queries: int = 0
+    embedding_families: int = 400
     calibrate: bool = False
 
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        dataset=DatasetConfig(families=4, targets=8, negatives=60, decoys=3, flanks=(50, 200), longest_query=200),
+        dataset=DatasetConfig(families=3, targets=8, negatives=60, decoys=3, flanks=(50, 200), longest_query=200),
         alignment_queries=3,
+        embedding_families=40,
     ),
     "standard": Preset(
         dataset=DatasetConfig(families=20, targets=20, negatives=1500, longest_query=600),

@@ -103,7 +103,6 @@ def run_method(
             seeds=seeds.absolute() if seeds.is_dir() else None,
             families={info.query: info.family for info in benchmark.infos},
             shared=shared,
-            options=entry.options,
         )
         bundle = indexes.get(database) if indexes and entry.needs_index else None
         rows.append(_one(entry, database, task, queries, out / database, bundle))

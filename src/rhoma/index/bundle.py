@@ -153,13 +153,20 @@ class Index:
             masks.append(None if here.all() else here[segment.windows.sequence])
         return masks
 
-    @cached_property
-    def _kmers(self) -> list[KmerIndex]:
+    def _make_kmers(self, *, contiguous: bool) -> list[KmerIndex]:
         from rhoma.index.kmers import KmerIndex, inverse_frequencies
 
         frequencies = np.sum([segment.postings.frequencies for segment in self.segments], axis=0)
-        weights = inverse_frequencies(frequencies, self.n_windows)
+        weights = inverse_frequencies(frequencies, self.n_windows, contiguous=contiguous)
         return [KmerIndex(segment.postings, weights) for segment in self.segments]
+
+    @cached_property
+    def _kmers(self) -> list[KmerIndex]:
+        return self._make_kmers(contiguous=False)
+
+    @cached_property
+    def _contiguous(self) -> list[KmerIndex]:
+        return self._make_kmers(contiguous=True)
 
     def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Returns the k nearest windows of each vector by cosine.
@@ -179,14 +186,22 @@ class Index:
             found.append((scores, np.where(rows < 0, rows, rows + first)))
         return topk.merge(found, k)
 
-    def search_kmers(self, sequences: Sequence[str], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns the k windows nearest to each sequence by the cosine of 7-mers; shaped like ``search``.
+    def search_kmers(
+        self, sequences: Sequence[str], k: int, *, contiguous: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Returns the k windows nearest to each sequence by the cosine of k-mers; shaped like ``search``.
 
-        Only windows that share a 7-mer with the sequence are found. The sequences are taken as they are: a
+        Only windows that share a k-mer with the sequence are found. The sequences are taken as they are: a
         caller who wants both strands gives both.
+
+        Args:
+            sequences: windows of queries.
+            k: results a sequence.
+            contiguous: count contiguous 7-mers only, and no spaced ones.
         """
         found = [topk.empty(len(sequences), k)]
-        for kmers, alive, first in zip(self._kmers, self._alive, self._first_row.tolist(), strict=False):
+        parts = self._contiguous if contiguous else self._kmers
+        for kmers, alive, first in zip(parts, self._alive, self._first_row.tolist(), strict=False):
             scores, rows = kmers.search(sequences, k, alive=alive)
             found.append((scores, np.where(rows < 0, rows, rows + first)))
         return topk.merge(found, k)

@@ -14,6 +14,7 @@ from rhoma.errors import InputError, ToolError
 from rhoma.hits import read_hits_tsv
 from rhoma.manifest import artefact_directory
 from rhoma.msa.draw import draw_structure
+from rhoma.msa.extend import extend_ends
 from rhoma.msa.formats import format_a3m, format_af3
 from rhoma.msa.homologs import Homolog, choose_homologs, format_homologs, place_query
 from rhoma.msa.infernal import align_to_model, build_model
@@ -21,13 +22,14 @@ from rhoma.msa.mafft import mafft_alignment, parse_aligned, require_xinsi, unali
 from rhoma.msa.quality import Quality, format_quality, measure
 from rhoma.msa.stockholm import Alignment, format_stockholm, read_stockholm
 from rhoma.msa.structure import LONG, annotate
-from rhoma.sequences import read_fasta, safe_name
+from rhoma.sequences import read_fasta, reverse_complement, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rhoma.hits import Hit
+    from rhoma.msa.extend import Fetch
     from rhoma.sequences import Record
 
 # cmbuild takes about a minute at this length, and its time grows with the square.
@@ -65,11 +67,26 @@ def _own(out: Path) -> bool:
     return (out / "msa.tsv").is_file()
 
 
+def _fetcher(path: Path) -> Fetch:
+    """Returns what reads the letters of an index; a target that it does not hold (any more) has none."""
+    from rhoma.index.bundle import Index
+
+    index = Index.open(path, verify=False)
+
+    def fetch(target: str, start: int, end: int, strand: str) -> str:
+        number = index.sequence_of(target)
+        letters = "" if number is None else index.fetch(number, start, end)
+        return letters if strand == "+" else reverse_complement(letters)
+
+    return fetch
+
+
 class _Batch:
     """The queries of a search's output directory, with their hits and alignments."""
 
-    def __init__(self, search: Path, fasta: Path, config: AlignConfig) -> None:
+    def __init__(self, search: Path, fasta: Path, config: AlignConfig, index: Path | None = None) -> None:
         self.search = search
+        self._fetch = None if index is None else _fetcher(index)
         self.config = config
         self.queries, _ = read_fasta(fasta, short="skip")
         self._hits: dict[str, list[Hit]] = {}
@@ -93,16 +110,17 @@ class _Batch:
                     remedy="run 'query search' again",
                 )
             return Alignment((query.id,), (query.sequence,)), []
-        return choose_homologs(
+        start, homologs = choose_homologs(
             place_query(read_stockholm(path), query),
             hits,
             evalue=self.config.evalue,
             max_homologs=self.config.max_homologs,
             max_identity=self.config.max_identity,
         )
+        return (start, homologs) if self._fetch is None else extend_ends(start, homologs, self._fetch)
 
 
-def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig) -> int:
+def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig, *, index: Path | None = None) -> int:
     """Writes ``<safe name>.fasta`` (query and homologs, no gaps) per query with homologs; returns how many.
 
     MAFFT's output of each file, as ``<safe name>.afa`` in one directory, goes to :func:`align_batch`.
@@ -112,8 +130,9 @@ def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig) -> 
         fasta: the queries that were searched with.
         out: directory to make.
         config: the settings that the alignment will be run with.
+        index: as for :func:`align_batch`.
     """
-    batch = _Batch(search, fasta, config)
+    batch = _Batch(search, fasta, config, index)
     count = 0
     with artefact_directory(out) as directory:
         for query in batch.queries:
@@ -222,6 +241,7 @@ def align_batch(
     out: Path,
     config: AlignConfig,
     *,
+    index: Path | None = None,
     mafft: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Quality]:
@@ -235,6 +255,8 @@ def align_batch(
         fasta: the queries that were searched with.
         out: directory to make; it appears when everything is in it.
         config: settings.
+        index: the index that was searched; with it, homologs are taken up to the query's ends
+            (:mod:`rhoma.msa.extend`).
         mafft: directory with MAFFT's alignments of what :func:`prepare_mafft` wrote.
         progress: called with (queries done, queries).
 
@@ -248,7 +270,7 @@ def align_batch(
         require_xinsi()
     if mafft is None and config.aligner == "linsi":
         tools.require("mafft")
-    batch = _Batch(search, fasta, config)
+    batch = _Batch(search, fasta, config, index)
     workers = max(1, min(config.threads, len(batch.queries)))
     each = max(1, config.threads // workers)
 

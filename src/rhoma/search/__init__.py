@@ -5,7 +5,7 @@ from __future__ import annotations
 from rhoma.search.config import SearchConfig
 from rhoma.search.database import Database, SearchableIndex
 from rhoma.search.engine import SearchResult, search
-from rhoma.search.piece import QueryVectors, embed_query
+from rhoma.search.piece import QueryVectors, embed_queries
 from rhoma.search.regions import Anchor, read_anchors
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "SearchConfig",
     "SearchResult",
     "SearchableIndex",
-    "embed_query",
+    "embed_queries",
     "read_anchors",
     "search",
 ]

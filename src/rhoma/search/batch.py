@@ -15,7 +15,7 @@ from rhoma.errors import ArtefactError
 from rhoma.hits import label_hits, sort_hits, write_hits_tsv, write_m8
 from rhoma.manifest import artefact_directory
 from rhoma.search.engine import SearchResult, search
-from rhoma.search.piece import QueryVectors
+from rhoma.search.piece import QueryVectors, embed_queries
 from rhoma.sequences import safe_name
 
 if TYPE_CHECKING:
@@ -82,13 +82,18 @@ def search_all(
         anchors: Places that another tool found, by query.
         progress: Called with (done, total).
     """
+    vectors: dict[str, QueryVectors] = {}
+    if config.vectors != "kmer" and store is not None:
+        vectors = {query.id: stored_vectors(store, query) for query in queries}
+    elif config.vectors != "kmer" and embed is not None:
+        found = embed_queries(
+            [query.sequence for query in queries], embed, window=database.window, stride=database.stride
+        )
+        vectors = {query.id: one for query, one in zip(queries, found, strict=True)}
 
     def one(query: Record) -> SearchResult:
-        vectors = None
-        if store is not None and config.vectors != "kmer":
-            vectors = stored_vectors(store, query)
         places = (anchors or {}).get(query.id, ())
-        return search(query, database, config, embed=embed, vectors=vectors, anchors=places)
+        return search(query, database, config, embed=embed, vectors=vectors.get(query.id), anchors=places)
 
     results = []
     with ThreadPoolExecutor(max_workers=config.threads) as pool:

@@ -190,17 +190,18 @@ def _join(left: Chain, right: Chain) -> Chain:
 
 
 def resolve(chains: Iterable[Chain]) -> list[Chain]:
-    """Returns the chains, best first, without those that overlap a better one of the same target and strand.
+    """Returns the chains, best first, without those that overlap a better one of the same target.
 
-    Overlap means more than half of the shorter one.
+    Overlap means more than half of the shorter one, on either strand: the reverse complement of a helix is nearly the
+    helix, so a structured homolog has a weak shadow on its other strand.
     """
-    kept: dict[tuple[int, str], list[Chain]] = {}
+    kept: dict[int, list[tuple[int, int]]] = {}
     result = []
     for chain in sorted(chains, key=lambda c: (c.log_pvalue, -c.bits, c.sequence, c.strand, c.start, c.qstart)):
-        others = kept.setdefault((chain.sequence, chain.strand), [])
-        size = chain.end - chain.start
-        if any(2 * (min(chain.end, o.end) - max(chain.start, o.start)) > min(size, o.end - o.start) for o in others):
+        others = kept.setdefault(chain.sequence, [])
+        start, end = chain.stretch
+        if any(2 * (min(end, e) - max(start, s)) > min(end - start, e - s) for s, e in others):
             continue
-        others.append(chain)
+        others.append((start, end))
         result.append(chain)
     return result

@@ -27,6 +27,7 @@ class SearchConfig(BaseModel):
         overlap: Nucleotides that two neighbouring pieces share.
         database_size: Comparisons that the whole database stands for (Z), where this index is only a part of
             it.
+        contiguous: Count contiguous 7-mers only, and no spaced k-mers.
         threads: Queries searched at the same time.
         seed: Seed of shuffles and of HMMER.
     """
@@ -42,10 +43,11 @@ class SearchConfig(BaseModel):
     expansion: int = Field(20, ge=0)
     sensitive: bool = False
     vectors: Literal["both", "learned", "kmer"] = "both"
+    contiguous: bool = False
     mode: Literal["rounds", "profile", "list"] = "rounds"
     pad: int = Field(150, ge=0)
-    piece: int = Field(1000, ge=100)
-    overlap: int = Field(200, ge=0)
+    piece: int = Field(500, ge=100)
+    overlap: int = Field(100, ge=0)
     database_size: float | None = Field(None, gt=0)
     threads: int = Field(1, ge=1)
     seed: int = Field(42, ge=1, lt=2**32)

@@ -12,7 +12,7 @@ from rhoma.hits import Hit, sort_hits
 from rhoma.profile import ProfileScorer
 from rhoma.search.alignment import stockholm
 from rhoma.search.chains import Chain, join_pieces, piece_chains, resolve
-from rhoma.search.piece import embed_query, make_pieces
+from rhoma.search.piece import embed_queries, make_pieces
 from rhoma.search.rounds import Outcome, Rounds, RoundStats
 from rhoma.search.single import list_hits, vector_chains
 
@@ -70,7 +70,7 @@ def search(
     seconds: dict[str, float] = {}
     if config.vectors != "kmer" and vectors is None and embed is not None:
         began = time.perf_counter()
-        vectors = embed_query(query.sequence, embed, window=database.window, stride=database.stride)
+        vectors = embed_queries([query.sequence], embed, window=database.window, stride=database.stride)[0]
         seconds["embed"] = time.perf_counter() - began
     pieces = make_pieces(query, database, config, vectors, anchors)
     scorer = ProfileScorer(seed=config.seed)

@@ -74,12 +74,19 @@ def piece_size(config: SearchConfig, database: Database, length: int, pieces: in
     return database.size(unit, pieces)
 
 
-def embed_query(sequence: str, embed: Embed, *, window: int, stride: int) -> QueryVectors:
-    """Returns the vectors of a query's windows on both strands."""
-    plus = query_windows(sequence, window, stride)
-    minus = [reverse_complement(letters) for letters in plus]
-    vectors = np.asarray(embed([*plus, *minus]), dtype=np.float32)
-    return QueryVectors(vectors[: len(plus)], vectors[len(plus) :])
+def embed_queries(sequences: Sequence[str], embed: Embed, *, window: int, stride: int) -> list[QueryVectors]:
+    """Returns the vectors of the windows of each query, both strands, from a single call of ``embed``."""
+    windows = [query_windows(sequence, window, stride) for sequence in sequences]
+    letters = [one for pieces in windows for one in (*pieces, *(reverse_complement(piece) for piece in pieces))]
+    if not letters:
+        return []
+    vectors = np.asarray(embed(letters), dtype=np.float32)
+    result, place = [], 0
+    for pieces in windows:
+        middle, end = place + len(pieces), place + 2 * len(pieces)
+        result.append(QueryVectors(vectors[place:middle], vectors[middle:end]))
+        place = end
+    return result
 
 
 def cut(length: int, piece: int, overlap: int) -> list[tuple[int, int]]:

@@ -92,11 +92,13 @@ class Retrieval:
         index: Where to look.
         count: Windows that each list may bring on each strand.
         learned: Candidates by the cosine of learned vectors.
-        kmers: Candidates by the cosine of 7-mers.
+        contiguous: Count contiguous 7-mers only.
+        kmers: Candidates by the cosine of k-mers.
     """
 
     index: SearchableIndex
     count: int
+    contiguous: bool = False
     learned: RankedList = field(default_factory=RankedList)
     kmers: RankedList = field(default_factory=RankedList)
 
@@ -106,10 +108,10 @@ class Retrieval:
             self.learned.add(self.index.search(vectors, self._k()), minus)
 
     def by_kmers(self, sequences: Sequence[str], minus: int) -> None:
-        """Searches the 7-mers of sequences, both strands; ``minus`` is 1 for the reverse complement."""
+        """Searches the k-mers of sequences, both strands; ``minus`` is 1 for the reverse complement."""
         if len(sequences):
             turned = [reverse_complement(s) for s in sequences]
-            both = self.index.search_kmers([*sequences, *turned], self._k())
+            both = self.index.search_kmers([*sequences, *turned], self._k(), contiguous=self.contiguous)
             half = len(sequences)
             self.kmers.add((both[0][:half], both[1][:half]), minus)
             self.kmers.add((both[0][half:], both[1][half:]), 1 - minus)

@@ -102,7 +102,7 @@ class Rounds:
         self.piece = piece
         self.config = config
         self.covariance = covariance
-        self.retrieval = Retrieval(database.index, config.shortlist)
+        self.retrieval = Retrieval(database.index, config.shortlist, config.contiguous)
         self.seconds = {"retrieve": 0.0, "score": 0.0, "model": 0.0, "expand": 0.0}
         self._anchored = anchor_regions(database, piece.anchors)
         self._pad = padding(config, len(piece.sequence), database.window)
@@ -156,8 +156,13 @@ class Rounds:
             began = time.perf_counter()
             if alignment is None:
                 alignment = self.scorer.align(outcome.hits, outcome.model)
-            model = self.scorer.from_alignment(alignment, query)
-            self.seconds["model"] += time.perf_counter() - began
+            try:
+                model = self.scorer.from_alignment(alignment, query)
+            except ValueError:
+                # no column that the homologs share: what was found stands
+                break
+            finally:
+                self.seconds["model"] += time.perf_counter() - began
             self._expand(outcome.regions, new)
         outcome.stats = stats
         outcome.seconds = self.seconds

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from rhoma.errors import InputError
 from rhoma.train.augment import decode
 from rhoma.train.loop import embed_views
 from rhoma.windows import tile
@@ -62,6 +63,9 @@ class Validation:
     Each family's longest member is a query; up to `per_family` others, none of them close to another, are
     targets, inside random flanks of their own composition, among `strangers` of training families. A target's
     score is its best pair of windows.
+
+    Raises:
+        InputError: no family has two members that differ.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Validation:
             for member in members[1:]:
                 targets.append(_flanked(member, rng))
                 target_family.append(number)
+        if not queries:
+            raise InputError("no validation family has two members that differ: there is nothing to retrieve")
         for _ in range(background):
             family = strangers[int(rng.integers(len(strangers)))]
             targets.append(_flanked(family.members[int(rng.integers(len(family.members)))], rng))
@@ -103,7 +109,7 @@ class Validation:
         self.words = self._best(_dense(self.query_windows, self.target_windows, idf))
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
-        """Return mean average precision and recall at 10 and 100 of the vectors, of 7-mers, and of their sum.
+        """Return mean average precision and recall at 10, 100 and 1,000 of vectors, 7-mers, and their sum.
 
         `score`, which selects the model, is the mean average precision of the sum.
         """
@@ -116,8 +122,7 @@ class Validation:
             ("words", self.words),
             ("both", self.words + 0.5 * learned),
         ):
-            precision, at10, at100 = self._figures(scores)
-            figures |= {f"{name}_map": precision, f"{name}_recall10": at10, f"{name}_recall100": at100}
+            figures |= {f"{name}_{key}": value for key, value in self._figures(scores).items()}
         figures["score"] = figures["both_map"]
         return figures
 
@@ -128,7 +133,7 @@ class Validation:
         best: NDArray[np.float32] = np.maximum.reduceat(by_target, starts, axis=0)
         return best
 
-    def _figures(self, scores: NDArray[np.float32]) -> tuple[float, float, float]:
+    def _figures(self, scores: NDArray[np.float32]) -> dict[str, float]:
         clans = np.array([*self.clans, ""])
         rows = []
         for family, score in zip(self.query_family, scores, strict=True):
@@ -137,9 +142,10 @@ class Validation:
             hits = true[keep][np.argsort(-score[keep], kind="stable")]
             found = np.cumsum(hits)
             precision = (found[hits] / (np.flatnonzero(hits) + 1)).mean()
-            rows.append((precision, found[9] / min(found[-1], 10), found[99] / found[-1]))
-        precision, at10, at100 = np.mean(rows, axis=0)
-        return float(precision), float(at10), float(at100)
+            at10, at100, at1000 = (found[min(k, len(found)) - 1] for k in (10, 100, 1000))
+            rows.append((precision, at10 / min(found[-1], 10), at100 / found[-1], at1000 / found[-1]))
+        means = np.mean(rows, axis=0).tolist()
+        return dict(zip(("map", "recall10", "recall100", "recall1000"), means, strict=True))
 
 
 def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3) -> list[NDArray[np.uint8]]:

@@ -8,6 +8,7 @@ tool that cannot be installed from a registry is an entry of a YAML file
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from rhoma.errors import InputError
@@ -26,8 +27,16 @@ _RHOMA = f"{_HERE}.rhoma_search:RhomaSearch"
 _FULL = ("full",)
 
 
-def _rhoma(name: str, about: str, *, evalues: bool = True, kind: str = "rhoma", **options: Any) -> Entry:
-    return Entry(name, _RHOMA, about, kind=kind, evalues=evalues, options=options)
+def _rhoma(
+    name: str,
+    about: str,
+    *,
+    evalues: bool = True,
+    kind: str = "rhoma",
+    presets: tuple[str, ...] = ("quick", "standard", "full"),
+    **options: Any,
+) -> Entry:
+    return Entry(name, _RHOMA, about, kind=kind, presets=presets, evalues=evalues, options=options)
 
 
 _ROUNDS: dict[str, Any] = {"mode": "rounds", "iterations": ROUNDS, "anchors": True}
@@ -43,7 +52,13 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _rhoma("rhoma-profile", "the list, one pass of the query's profile", mode="profile", anchors=True),
     _rhoma("rhoma-rounds", f"{ROUNDS} rounds (the default search)", **_ROUNDS),
-    _rhoma("rhoma-sensitive", "rounds with a covariance model", sensitive=True, **_ROUNDS),
+    _rhoma(
+        "rhoma-sensitive",
+        "rounds with a covariance model",
+        presets=("standard", "full"),
+        sensitive=True,
+        **_ROUNDS,
+    ),
     Entry("blastn", f"{_HERE}.blastn:Blastn", "BLASTn, -task blastn -word_size 7, E <= 1000"),
     Entry("mmseqs", f"{_HERE}.mmseqs:Mmseqs", "MMseqs2, nucleotides, -k 7 -s 7.5"),
     Entry("nhmmer", f"{_HERE}.nhmmer:Nhmmer", "nhmmer, one pass, E <= 100"),
@@ -72,14 +87,23 @@ ENTRIES: tuple[Entry, ...] = (
         kind="oracle",
         options={"oracle": True},
     ),
-    _rhoma("kmer", "7-mer tf-idf cosine, both strands", evalues=False, kind="floor", mode="list", vectors="kmer"),
+    _rhoma(
+        "kmer",
+        "7-mer tf-idf cosine, both strands",
+        evalues=False,
+        kind="floor",
+        mode="list",
+        vectors="kmer",
+        contiguous=True,
+    ),
 )
 
 # What a part of the search is worth: the default rounds with one setting changed.
 _CHANGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("default", "the default search", {}),
     *((f"shortlist={n}", f"shortlist of {n} windows", {"shortlist": n}) for n in (100, 300, 3000)),
-    ("vectors=kmer", "7-mers alone retrieve and expand", {"vectors": "kmer"}),
+    ("vectors=7-mers", "contiguous 7-mers alone retrieve and expand", {"vectors": "kmer", "contiguous": True}),
+    ("vectors=kmer", "k-mers, contiguous and spaced, alone retrieve and expand", {"vectors": "kmer"}),
     ("vectors=learned", "learned vectors alone retrieve and expand", {"vectors": "learned"}),
     ("mmseqs=off", "without MMseqs2's hits", {"anchors": False}),
     ("expansion=0", "homologs are no new vector queries", {"expansion": 0}),
@@ -123,6 +147,7 @@ def _calibrated(entry: Entry, calibrate: bool) -> Entry:
 
 
 def make(entry: Entry, task: Task) -> Method:
-    """Returns the method of an entry, ready for ``build``."""
+    """Returns the method of an entry, with the entry's options, ready for ``build``."""
     module, name = entry.factory.split(":")
-    return cast("Method", getattr(importlib.import_module(module), name)(task))
+    factory = getattr(importlib.import_module(module), name)
+    return cast("Method", factory(replace(task, options=entry.options)))

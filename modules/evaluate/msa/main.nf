@@ -1,0 +1,29 @@
+// Alignments against the reference alignments: Rhoma's, BLASTn's hits in the same workflow, MAFFT's.
+process EVALUATE_MSA {
+    label 'process_medium'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    path dataset
+    path index
+    path model, stageAs: 'model'
+    val preset
+    val _after
+
+    output:
+    path 'msa', emit: part
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    evaluate.py msa --dataset ${dataset} --index ${index} --preset ${preset} --model ${model} --out msa \\
+        --threads ${task.cpus} ${args}
+    """
+
+    stub:
+    """
+    mkdir msa
+    """
+}

@@ -1,0 +1,34 @@
+// One method on all databases: ranked lists and timings. A new method needs no change here: it is an entry of the
+// registry (src/rhoma/evaluate/methods) or of the YAML file of tools.
+process EVALUATE_RUN {
+    tag "${method}"
+    label 'process_medium'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    val method
+    path dataset
+    path indexes
+    path model, stageAs: 'model'
+    path tools, stageAs: 'tools.yml'
+    val preset
+
+    output:
+    path "${method}.run", emit: run
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    def given = indexes.collect { index -> "--index ${index}" }.join(' ')
+    def more = tools ? "--tools ${tools}" : ''
+    """
+    evaluate.py run --dataset ${dataset} --method '${method}' --preset ${preset} --model ${model} ${given} ${more} \\
+        --out ${method}.run --threads ${task.cpus} ${args}
+    """
+
+    stub:
+    """
+    mkdir ${method}.run
+    """
+}

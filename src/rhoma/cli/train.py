@@ -1,0 +1,304 @@
+"""``rhoma train``: fetch Rfam, prepare it, train an encoder and its head, make a bundle of a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rhoma.train.run import Data
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train an encoder and its homology head: a model bundle.",
+)
+logger = logging.getLogger(__name__)
+
+Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="What to make.")]
+ModelDir = Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")]
+Settings = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+Preset = Annotated[Literal["jiang2025"] | None, typer.Option(help="Settings of the founding paper.")]
+Shortest = Annotated[int, typer.Option(min=1, help="Shortest sequence used, in nucleotides.")]
+Longest = Annotated[int, typer.Option(min=1, help="Longest sequence used, in nucleotides.")]
+
+
+@app.command()
+def run(
+    rfam: Rfam,
+    out: Out,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="Split file ('rhoma evaluate split'); made where it is not given (needs MMseqs2)."),
+    ] = None,
+    config: Settings = None,
+    preset: Preset = None,
+    encoder: Annotated[str | None, typer.Option(help="compact, or a public encoder: rinalmo-micro ...")] = None,
+    model_dir: ModelDir = None,
+    head: Annotated[Literal["transformer", "pooled"] | None, typer.Option(help="Kind of head.")] = None,
+    clan: Annotated[
+        Literal["ignore", "positive", "negative"] | None, typer.Option(help="What clan-mates are to each other.")
+    ] = None,
+    lora: Annotated[int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0: frozen encoder.")] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option("--gradient-checkpointing", help="Less memory, more time.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the optimiser.")] = None,
+    families: Annotated[int | None, typer.Option(min=1, help="Families a step.")] = None,
+    synthetic: Annotated[int | None, typer.Option(min=0, help="Synthetic families a step.")] = None,
+    views: Annotated[int | None, typer.Option(min=2, help="Views of a family.")] = None,
+    negatives: Annotated[int | None, typer.Option(min=0, help="Shuffled and antisense views a step.")] = None,
+    micro_batch: Annotated[int | None, typer.Option(min=0, help="Views a pass with gradients; 0: all at once.")] = None,
+    window: Annotated[int | None, typer.Option(min=16, help="Length of a window.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Of the contrastive loss.")] = None,
+    masked: Annotated[float | None, typer.Option(min=0, help="Weight of the masked-letter loss.")] = None,
+    aligned: Annotated[float | None, typer.Option(min=0, help="Weight of the alignment loss.")] = None,
+    validate_every: Annotated[int | None, typer.Option(min=1, help="Steps between validations.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Validations without gain before an early stop; 0: none.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    precision: Annotated[Literal["bf16", "fp32"] | None, typer.Option(help="Of the network.")] = None,
+    workdir: Annotated[
+        Path | None, typer.Option(help="Checkpoints; a stopped training goes on there. Default: OUT.work.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
+    ] = "auto",
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Train on Rfam and write a model bundle.
+
+    Settings: defaults, then --preset, then --config, then the options here. Several processes:
+    torchrun --nproc-per-node 4 --no-python rhoma train run ... (--split is needed then).
+
+    Examples:
+        rhoma train run --rfam rfam --split split.tsv --out encoder
+
+        rhoma train run --rfam rfam --split split.tsv --out head --encoder rinalmo-micro --model-dir DIR --lora 8
+    """
+    use_threads(threads)
+    set_up_logging(quiet=quiet)
+    from rhoma.train.settings import resolve
+
+    augment = {"window": window}
+    loop = {
+        "steps": steps,
+        "families": families,
+        "synthetic": synthetic,
+        "views": views,
+        "negatives": negatives,
+        "micro_batch": micro_batch,
+        "learning_rate": learning_rate,
+        "temperature": temperature,
+        "masked": masked,
+        "aligned": aligned,
+        "validate_every": validate_every,
+        "patience": patience,
+        "seed": seed,
+        "precision": precision,
+        "clan": clan,
+        "augment": augment,
+    }
+    network = {
+        "encoder": encoder,
+        "name": None if encoder in (None, "compact") else f"rhoma-{encoder}",
+        "head": {"kind": head},
+        "lora": lora,
+        "gradient_checkpointing": gradient_checkpointing,
+    }
+    settings = resolve(preset=preset, file=config, given={**network, "train": loop})
+    settings.encoder_info()
+    import torch
+
+    from rhoma.train.run import train_bundle
+
+    torch.set_num_threads(threads)
+    with _processes(device) as (where, ranks):
+        data = _data(rfam, split, threads, ranks)
+        with progress("steps", quiet=quiet) as tell:
+            figures = train_bundle(
+                data,
+                settings,
+                out,
+                workdir or out.with_name(out.name + ".work"),
+                device=where,
+                model_dir=model_dir,
+                progress=tell,
+            )
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    logger.info("%s: %s", out, shown)
+
+
+@app.command("bundle")
+def bundle(
+    workdir: Annotated[Path, typer.Option(help="Of a training, running or not.")],
+    rfam: Rfam,
+    split: Annotated[Path, typer.Option(help="Split file of the training.")],
+    out: Out,
+    config: Settings = None,
+    model_dir: ModelDir = None,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Write the best weights so far of a training as a model bundle.
+
+    The settings are those that the training left in its work directory (config.yaml) unless --config is given.
+    """
+    use_threads(threads)
+    set_up_logging(quiet=quiet)
+    from rhoma.train.run import SETTINGS, bundle_of_checkpoint
+    from rhoma.train.settings import resolve
+
+    left = workdir / SETTINGS
+    settings = resolve(file=config or (left if left.is_file() else None))
+    figures = bundle_of_checkpoint(_data(rfam, split, threads, 1), workdir, out, settings, model_dir=model_dir)
+    logger.info("%s: %s", out, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+
+@app.command()
+def fetch(
+    out: Out,
+    release: Annotated[str, typer.Option(help="Release of Rfam, such as 15.1, or CURRENT.")] = "15.1",
+    base_url: Annotated[
+        str, typer.Option(help="Server with the releases.")
+    ] = "https://ftp.ebi.ac.uk/pub/databases/Rfam",
+    families: Annotated[int | None, typer.Option(min=1, help="Only so many families.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
+    retries: Annotated[int, typer.Option(min=1, help="Attempts a file.")] = 5,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds before the second attempt; then doubled.")] = 2.0,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch a release of Rfam and make the directory that training and evaluation read.
+
+    A command that was stopped goes on where it was when it is started again.
+    """
+    set_up_logging(quiet=quiet)
+    from rhoma.train.fetch import fetch_release
+
+    with progress("families fetched", quiet=quiet) as tell:
+        count = fetch_release(
+            release,
+            out,
+            base_url=base_url,
+            families=families,
+            workers=workers,
+            retries=retries,
+            pause=pause,
+            progress=tell,
+        )
+    logger.info("%s: Rfam %s, %d families", out, release, count)
+
+
+@app.command()
+def prepare(
+    rfam: Rfam,
+    out: Out,
+    batch_size: Annotated[int, typer.Option(min=1, help="Families a batch.")] = 500,
+    min_length: Shortest = 25,
+    max_length: Longest = 1500,
+    quiet: Quiet = False,
+) -> None:
+    """Filter the sequences by length and write their families in batches, for 'deduplicate'."""
+    set_up_logging(quiet=quiet)
+    from rhoma.train.prepare import write_batches
+
+    count = write_batches(rfam, out, batch_size=batch_size, min_length=min_length, max_length=max_length)
+    logger.info("%s: %d batches", out, count)
+
+
+@app.command()
+def deduplicate(
+    fasta: Annotated[Path, typer.Option("--fasta", "-f", help="A batch of 'prepare'.")],
+    out: Out,
+    identity: Annotated[float, typer.Option(min=0, max=1, help="Identity of near copies.")] = 0.9,
+    coverage: Annotated[float, typer.Option(min=0, max=1, help="Coverage of both sequences.")] = 0.8,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Keep one of the near copies within each family (MMseqs2)."""
+    set_up_logging(quiet=quiet)
+    from rhoma.evaluate.splits import deduplicate as cluster
+    from rhoma.train.prepare import read_batch, write_batch
+
+    families = read_batch(fasta)
+    kept = cluster(families, identity=identity, coverage=coverage, threads=threads)
+    write_batch(out, kept)
+    before, after = (sum(map(len, f.values())) for f in (families, kept))
+    logger.info("%s: %d of %d sequences kept", out, after, before)
+
+
+@app.command()
+def gather(
+    rfam: Rfam,
+    out: Out,
+    kept: Annotated[list[Path], typer.Option(help="Output of 'deduplicate', once for each batch.")],
+    quiet: Quiet = False,
+) -> None:
+    """Join what 'deduplicate' kept: a smaller directory of the same form as --rfam."""
+    set_up_logging(quiet=quiet)
+    from rhoma.train.prepare import gather as join
+
+    logger.info("%s: %d sequences", out, join(rfam, kept, out))
+
+
+def _data(rfam: Path, split: Path | None, threads: int, ranks: int) -> Data:
+    """Returns what a training reads; the split is made anew where there is none."""
+    import tempfile
+
+    from rhoma.errors import InputError
+    from rhoma.evaluate import splits
+    from rhoma.train.run import Data
+
+    if split is not None:
+        rows, text = splits.read_split(split), split.read_text(encoding="utf-8")
+    elif ranks > 1:
+        raise InputError("several processes need one split", remedy="make it once: rhoma evaluate split")
+    else:
+        found = splits.load(rfam, threads=threads)
+        rows = splits.make_split(found.sequences, found.clans, found.sizes, threads=threads)
+        with tempfile.TemporaryDirectory(prefix="rhoma_") as directory:
+            splits.write_split(Path(directory) / "split.tsv", rows)
+            text = (Path(directory) / "split.tsv").read_text(encoding="utf-8")
+    return Data(rfam, {row.family: row.split for row in rows}, text)
+
+
+@contextmanager
+def _processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[tuple[str, int]]:
+    """Gives the device of this process and the number of processes; joins those that torchrun started."""
+    import torch
+
+    from rhoma.model import resolve_device
+
+    where: Any = resolve_device(device)
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if ranks > 1:
+        import torch.distributed as dist
+
+        if where == "cuda":
+            where = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+            torch.cuda.set_device(where)
+        dist.init_process_group("gloo" if where == "cpu" else "nccl")
+    try:
+        yield where, ranks
+    finally:
+        if ranks > 1:
+            dist.destroy_process_group()

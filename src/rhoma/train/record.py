@@ -1,0 +1,152 @@
+"""What a bundle says about its training: log, curve, model card."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rhoma.train.settings import RunConfig
+
+_FIRST = ("step", "loss", "rate")
+_TRAINING = (*_FIRST, "masked", "aligned")
+
+
+def best_figures(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the validation figures of the step whose weights a training ends with, and the number of steps."""
+    validated = [entry for entry in log if "score" in entry]
+    best = max(validated, key=lambda entry: (entry["score"], -entry["step"]), default={})
+    figures = {name: float(value) for name, value in best.items() if name not in _TRAINING}
+    if best:
+        figures["best_step"] = float(best["step"])
+    return figures | {"steps": float(len(log))}
+
+
+def log_table(log: Sequence[Mapping[str, float]]) -> str:
+    """Return the log as a table separated by tabs, one row a step; cells of steps without validation are empty."""
+    names = [*_FIRST, *sorted({name for entry in log for name in entry} - set(_FIRST))]
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    writer.writerow(names)
+    for entry in log:
+        writer.writerow([int(entry["step"]), *(f"{entry[n]:.6g}" if n in entry else "" for n in names[1:])])
+    return out.getvalue()
+
+
+def curve(log: Sequence[Mapping[str, float]]) -> str:
+    """Return an SVG of the loss and, on a second axis, of the validation's figures; the same bytes every time."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.hashsalt": "rhoma", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        steps = [entry["step"] for entry in log]
+        axes.plot(steps, [entry["loss"] for entry in log], color="0.6", linewidth=0.8, label="training loss")
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss")
+        validated = [entry for entry in log if "score" in entry]
+        if validated:
+            if all("validation_loss" in entry for entry in validated):
+                axes.plot(
+                    [e["step"] for e in validated],
+                    [e["validation_loss"] for e in validated],
+                    color="black",
+                    linestyle="--",
+                    label="validation loss",
+                )
+            right = axes.twinx()
+            for name, label in (
+                ("learned_map", "learned"),
+                ("words_map", "7-mers"),
+                ("both_map", "both"),
+            ):
+                if all(name in entry for entry in validated):
+                    right.plot(
+                        [e["step"] for e in validated],
+                        [e[name] for e in validated],
+                        marker=".",
+                        label=f"{label}: mean average precision",
+                    )
+            right.set_ylabel("mean average precision (validation)")
+            right.set_ylim(bottom=0)
+            if right.get_legend_handles_labels()[0]:
+                right.legend(loc="lower right", fontsize="small")
+        axes.legend(loc="lower left", fontsize="small")
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue().decode("utf-8")
+
+
+def model_card(
+    config: RunConfig,
+    figures: Mapping[str, float],
+    *,
+    data: Mapping[str, str],
+    split_sha256: str,
+    licence: str,
+    counts: Mapping[str, int],
+) -> str:
+    """Return the text of a bundle's ``README.md``.
+
+    Args:
+        config: the resolved settings.
+        figures: of the validation.
+        data: sha256 of every data file, by name.
+        split_sha256: of the split file.
+        licence: of the weights.
+        counts: families by split.
+    """
+    rows = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
+    encoder = (
+        "the compact encoder of Rhoma, trained from scratch"
+        if config.encoder == "compact"
+        else f"{config.encoder}, {f'with LoRA of rank {config.lora}, merged' if config.lora else 'frozen'}"
+    )
+    window = config.train.augment.window
+    needs = "" if config.encoder == "compact" else " --model-dir <directory of the encoder>"
+    return "\n".join(
+        [
+            f"# {config.name}",
+            "",
+            f"RNA windows of up to {window} nt to unit vectors: homologs lie close together. Encoder: {encoder}."
+            f" Head: {config.head.get('kind', 'transformer')}.",
+            "",
+            "Use: `rhoma embed --fasta sequences.fasta --out sequences.store --model <this directory>`.",
+            "",
+            "## Data",
+            "",
+            "Rfam families (CC0 1.0, public domain dedication): seed alignments and member sequences.",
+            f"Training used {counts.get('train', 0)} families; {counts.get('validation', 0)} others chose the"
+            " best step. Families of the test split were not used.",
+            "",
+            "| file | sha256 |",
+            "| --- | --- |",
+            *(f"| {name} | `{digest}` |" for name, digest in sorted(data.items())),
+            f"| split.tsv | `{split_sha256}` |",
+            "",
+            "## Validation",
+            "",
+            "Queries are members of families that training never saw, targets their relatives inside random flanks"
+            " among members of training families; `words` are 7-mer counts, `both` the sum.",
+            "",
+            "| figure | value |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "`training.tsv` has every step, `curve.svg` shows them.",
+            "",
+            "## Made by",
+            "",
+            "```",
+            f"rhoma train run --rfam <directory of the data> --split split.tsv --config config.yaml{needs}"
+            " --out <bundle>",
+            "```",
+            "",
+            f"Licence of the weights: {licence}.",
+            "",
+        ]
+    )

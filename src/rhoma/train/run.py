@@ -1,0 +1,284 @@
+"""A training run as a whole: data, network, loop, bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from pydantic import ValidationError
+
+from rhoma.bundle import write_bundle
+from rhoma.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256
+from rhoma.errors import InputError
+from rhoma.heads import HeadConfig
+from rhoma.manifest import sha256_file
+from rhoma.network import HomologyNetwork
+from rhoma.rfam import FAMILIES, MEMBERS, SEED
+from rhoma.train.auxiliary import Auxiliary
+from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
+from rhoma.train.checkpoint import load_best, restore
+from rhoma.train.data import load_families
+from rhoma.train.loop import train, world
+from rhoma.train.lora import add_adapters, merge_adapters
+from rhoma.train.loss import HomologyLoss
+from rhoma.train.record import best_figures, curve, log_table, model_card
+from rhoma.train.sampler import Sampler
+from rhoma.train.settings import COMPACT, dump
+from rhoma.train.validate import Validation, embed_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from rhoma.manifest import EncoderInfo
+    from rhoma.train.data import Family
+    from rhoma.train.settings import RunConfig
+
+logger = logging.getLogger(__name__)
+
+SETTINGS, SPLIT, LOG, CURVE = "config.yaml", "split.tsv", "training.tsv", "curve.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a training reads.
+
+    Attributes:
+        rfam: directory with families.tsv, seed.sto.gz and members.fa.gz.
+        split: family -> train, validation or test.
+        split_text: the split file, kept in the bundle.
+    """
+
+    rfam: Path
+    split: Mapping[str, str]
+    split_text: str
+
+    def families(self, which: str) -> list[str]:
+        """Return the families of one split."""
+        return [family for family, split in self.split.items() if split == which]
+
+
+class Validate:
+    """Figures of a network on families that training never sees: retrieval, and the loss of one fixed batch."""
+
+    def __init__(self, families: list[Family], strangers: list[Family], config: RunConfig) -> None:
+        window = config.train.augment.window
+        self.retrieval = Validation(families, strangers, window=window, stride=min(config.stride, window))
+        self.batch = Sampler(families, config.train).batch(0)
+        self.loss = HomologyLoss(config.train.temperature, config.train.clan)
+
+    def __call__(self, network: HomologyNetwork) -> dict[str, float]:
+        """Return the figures; `score` selects the model."""
+        figures = self.retrieval(network)
+        vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences))
+        value = self.loss(vectors, torch.from_numpy(self.batch.labels), torch.from_numpy(self.batch.clans))
+        return figures | {"validation_loss": float(value)}
+
+
+def train_bundle(
+    data: Data,
+    config: RunConfig,
+    out: Path,
+    workdir: Path,
+    *,
+    device: str = "cpu",
+    model_dir: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Return the figures of the model bundle that it trains and writes to `out`.
+
+    Args:
+        data: Rfam and the split.
+        config: resolved settings.
+        out: the bundle.
+        workdir: checkpoints and cached states; a training that stopped there is continued.
+        device: ``cpu``, ``cuda`` or ``cuda:<n>``.
+        model_dir: weights of a public encoder.
+        progress: told (steps done, steps in all).
+
+    Raises:
+        InputError: data or settings cannot be used.
+        ArtefactError: the checkpoint in `workdir` is damaged or belongs to other settings.
+        DeviceMemoryError: the device's memory does not hold a micro-batch.
+    """
+    rank, ranks = world()
+    limits = {"min_length": config.min_length, "max_length": config.max_length}
+    families = load_families(data.rfam, data.families("train"), **limits)
+    held_out = data.families("validation")
+    validate: Callable[[HomologyNetwork], dict[str, float]] | None = None
+    if held_out and rank == 0:
+        validate = Validate(load_families(data.rfam, held_out, **limits), families, config)
+    elif rank == 0:
+        logger.warning("the split has no validation families: the last weights are kept, not the best")
+    elif held_out:
+        validate = _elsewhere
+    if rank == 0:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / SETTINGS).write_text(dump(config), encoding="utf-8")
+    network, info = make_network(config, model_dir=model_dir, device=device)
+    if config.cache and not config.lora:
+        _use_cache(network, info, families, config, workdir / "states", device, progress if rank == 0 else None)
+    auxiliary = None
+    if config.train.masked or config.train.aligned:
+        if not any(p.requires_grad for p in network.encoder.parameters()):  # type: ignore[attr-defined]
+            raise InputError("a frozen encoder has nothing to learn from masked or aligned letters")
+        auxiliary = Auxiliary(network.encoder.hidden_size, families, config.train).to(device)
+
+    def report(step: int, entry: dict[str, float]) -> None:
+        if rank:
+            return
+        if "score" in entry:
+            shown = ", ".join(f"{k} {v:.4g}" for k, v in entry.items() if k not in ("step", "rate"))
+            logger.info("step %d: %s", step + 1, shown)
+        if progress is not None:
+            progress(step + 1, config.train.steps)
+
+    log = train(
+        network,
+        Sampler(families, config.train),
+        config.train,
+        workdir,
+        validate=validate,
+        report=report,
+        auxiliary=auxiliary,
+    )
+    figures = best_figures(log)
+    if rank == 0:
+        _write(out, network, info, data, config, log)
+    if ranks > 1:
+        dist.barrier()
+    return figures
+
+
+def bundle_of_checkpoint(
+    data: Data, workdir: Path, out: Path, config: RunConfig, *, model_dir: Path | None = None
+) -> dict[str, float]:
+    """Return the figures of the best weights so far in `workdir`, after writing these as a bundle.
+
+    Args:
+        data: what the training reads.
+        workdir: of the training, which may still run.
+        out: the bundle.
+        config: its settings; those of the loop are taken from the checkpoint.
+        model_dir: weights of a public encoder.
+
+    Raises:
+        InputError: there is no checkpoint.
+        ArtefactError: it is damaged, or the settings belong to another network.
+    """
+    weights, loop, log = load_best(workdir)
+    config = config.model_copy(update={"train": loop})
+    network, info = make_network(config, model_dir=model_dir)
+    restore(network, weights)
+    _write(out, network, info, data, config, log)
+    return best_figures(log)
+
+
+def make_network(
+    config: RunConfig, *, model_dir: Path | None = None, device: str = "cpu"
+) -> tuple[HomologyNetwork, EncoderInfo]:
+    """Return the network to train, from the seed of the settings, and what a manifest says of its encoder.
+
+    A public encoder is frozen, or has adapters where the settings ask for them.
+
+    Raises:
+        InputError: unknown encoder, or settings that do not fit it.
+    """
+    info = config.encoder_info()
+    torch.manual_seed(config.train.seed)
+    try:
+        head = HeadConfig.model_validate(config.head)
+        compact = CompactConfig.model_validate(config.compact)
+    except ValidationError as error:
+        raise InputError(f"settings of the network: {error.errors()[0]['msg']}") from error
+    encoder: Any
+    if config.encoder == COMPACT:
+        encoder = CompactEncoder(compact)
+        info = info.model_copy(update={"config": compact.model_dump(mode="json")})
+    else:
+        encoder = load_encoder(info, model_dir)
+        info = info.model_copy(update={"sha256": weights_sha256(info, model_dir)})
+        if config.lora:
+            add_adapters(encoder, config.lora, gradient_checkpointing=config.gradient_checkpointing)
+        else:
+            encoder = FrozenEncoder(encoder)
+    return HomologyNetwork(encoder, head).to(device), info
+
+
+def _use_cache(
+    network: HomologyNetwork,
+    info: EncoderInfo,
+    families: list[Family],
+    config: RunConfig,
+    directory: Path,
+    device: str,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    frozen = network.encoder
+    assert isinstance(frozen, FrozenEncoder)
+    augment = config.train.augment
+    if augment.grid < 1:
+        raise InputError(
+            "cached states need windows that come again", remedy="set train.augment.grid to the windows' distance"
+        )
+    rank, ranks = world()
+    fingerprint = info.sha256 or ""
+    windows = member_windows(families, augment.window, augment.grid)
+    if rank == 0:
+        frozen.cache = fill_cache(directory, frozen.source, fingerprint, windows, device=device, progress=progress)
+    if ranks > 1:
+        dist.barrier()
+    if rank:
+        frozen.cache = fill_cache(directory, frozen.source, fingerprint, windows, device=device)
+
+
+def _elsewhere(network: HomologyNetwork) -> dict[str, float]:
+    """Stand for the validation on ranks that do not validate; the first rank's figures reach them."""
+    raise AssertionError("only the first rank validates")
+
+
+def _write(
+    out: Path,
+    network: HomologyNetwork,
+    info: EncoderInfo,
+    data: Data,
+    config: RunConfig,
+    log: list[dict[str, float]],
+) -> None:
+    if isinstance(network.encoder, FrozenEncoder):
+        network.encoder = network.encoder.source
+    merge_adapters(network.encoder)
+    hashes = {name: sha256_file(data.rfam / name) for name in (FAMILIES, SEED, MEMBERS)}
+    split_sha256 = hashlib.sha256(data.split_text.encode()).hexdigest()
+    figures = best_figures(log)
+    licence = PUBLIC[config.encoder].licence if info.config.get("adapted") else "MIT"
+    counts = {name: len(data.families(name)) for name in ("train", "validation", "test")}
+    card = model_card(config, figures, data=hashes, split_sha256=split_sha256, licence=licence, counts=counts)
+    window = config.train.augment.window
+    write_bundle(
+        out,
+        network,
+        info,
+        name=config.name,
+        window=window,
+        stride=min(config.stride, window),
+        training={
+            "data": hashes,
+            "split": {"file": SPLIT, "sha256": split_sha256, "families": counts},
+            "config": config.model_dump(mode="json"),
+        },
+        metrics=figures,
+        licence=licence,
+        card=card,
+        extra={
+            SETTINGS: dump(config),
+            SPLIT: data.split_text,
+            LOG: log_table(log),
+            CURVE: curve(log),
+        },
+    )

@@ -1,0 +1,164 @@
+"""Settings of a whole training run: encoder, head, loop; preset, file and command line joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rhoma.encoders.registry import PUBLIC
+from rhoma.errors import InputError
+from rhoma.manifest import EncoderInfo
+from rhoma.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+COMPACT = "compact"
+
+
+class RunConfig(BaseModel):
+    """What decides a run, apart from data and split; the resolved settings are ``config.yaml`` of a bundle.
+
+    Attributes:
+        name: of the model.
+        encoder: ``compact``, or the name of a public encoder.
+        compact: sizes of the compact encoder, where they are not the defaults.
+        head: settings of the head, where they are not the defaults.
+        lora: rank of LoRA adapters on a public encoder; 0 leaves the encoder frozen.
+        gradient_checkpointing: less memory for more time, with adapters.
+        cache: keep the states of a frozen encoder on disk.
+        stride: distance of windows in an index.
+        min_length: shortest sequence that is used, in nucleotides.
+        max_length: longest sequence that is used.
+        train: settings of the loop; ``train.augment.window`` is the length of windows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "rhoma-compact"
+    encoder: str = COMPACT
+    compact: dict[str, Any] = {}
+    head: dict[str, Any] = {}
+    lora: int = Field(default=0, ge=0)
+    gradient_checkpointing: bool = False
+    cache: bool = False
+    stride: int = Field(default=64, ge=1)
+    min_length: int = Field(default=25, ge=1)
+    max_length: int = Field(default=1500, ge=1)
+    train: TrainConfig = TrainConfig()
+
+    def encoder_info(self) -> EncoderInfo:
+        """Return the encoder as a bundle's manifest names it, without the hash of its weights.
+
+        Raises:
+            InputError: no encoder has this name, or the settings do not fit it.
+        """
+        if self.encoder == COMPACT:
+            if self.lora or self.cache:
+                raise InputError(
+                    "the compact encoder is trained as a whole", remedy="leave out lora and cache, or name another"
+                )
+            return EncoderInfo(kind=COMPACT, config=self.compact)
+        if self.encoder not in PUBLIC:
+            raise InputError(
+                f"there is no encoder {self.encoder!r}",
+                remedy=f"known: {', '.join([COMPACT, *sorted(PUBLIC)])}",
+            )
+        spec = PUBLIC[self.encoder]
+        if self.train.augment.window > spec.max_length:
+            raise InputError(
+                f"windows of {self.train.augment.window} nt are longer than {self.encoder} takes",
+                remedy=f"use at most {spec.max_length}",
+            )
+        return EncoderInfo(kind=spec.kind, hub_id=spec.hub_id, config={"adapted": True} if self.lora else {})
+
+
+# Jiang 2025, as far as the paper tells: RiNALMo-giga, the head on the pooled vector, whole sequences of 50 to
+# 1,024 nt (the encoder takes 1,022), clan-mates as strangers, 1,024 sequences a step (4 GPUs of 256). Not told: the
+# temperature (here pytorch-metric-learning's default), the learning rate. LoRA on an untrained head, as the paper
+# has it, leaves random weights in place; here the head is trained.
+_PAPER: dict[str, Any] = {
+    "name": "jiang2025",
+    "encoder": "rinalmo-giga",
+    "head": {"kind": "pooled", "hidden_size": 512, "layers": 6, "heads": 8, "dimension": 512},
+    "cache": True,
+    "stride": 511,
+    "min_length": 50,
+    "max_length": 1024,
+    "train": {
+        "families": 512,
+        "views": 2,
+        "synthetic": 0,
+        "negatives": 0,
+        "hard": 0.0,
+        "clan": "negative",
+        "temperature": 0.1,
+        "learning_rate": 1e-4,
+        "augment": {
+            "window": 1022,
+            "substitutions": 0.0,
+            "synthetic_substitutions": (0.0, 0.0),
+            "indels": 0.0,
+            "bare": 1.0,
+            "truncate": 0.0,
+            "grid": 2,
+        },
+    },
+}
+PRESETS: dict[str, dict[str, Any]] = {"jiang2025": _PAPER}
+
+
+def resolve(
+    *, preset: str | None = None, file: Path | None = None, given: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Return the settings: defaults, then the preset, then the file, then what the command line gives.
+
+    Args:
+        preset: name in `PRESETS`.
+        file: YAML with fields of `RunConfig`, nested as these are.
+        given: nested like the file; entries that are None do not count.
+
+    Raises:
+        InputError: an unknown preset, a file that cannot be read, or a setting that is unknown or out of range.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f"there is no preset {preset!r}", remedy=f"known: {', '.join(sorted(PRESETS))}")
+    merged: dict[str, Any] = {}
+    for part in (PRESETS[preset] if preset else {}, _read(file) if file else {}, given or {}):
+        merged = _merge(merged, part)
+    try:
+        return RunConfig.model_validate(merged)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InputError(f"settings of the training: {problems}", path=file) from error
+
+
+def dump(config: BaseModel) -> str:
+    """Return the settings as YAML that `resolve` reads."""
+    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return text
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        elif isinstance(value, dict):
+            merged[key] = _merge({}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot be read as YAML ({error})", path=file) from error
+    if not isinstance(content, dict):
+        raise InputError("is no YAML mapping of settings", path=file)
+    return content

@@ -1,0 +1,94 @@
+"""The wiring, without the tools: every path through the workflows, with both parsers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import DEMO, ROOT, trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Nextflow
+
+SEARCH = ("--input", DEMO / "queries.fasta", "--outdir", "out")
+PARSERS = pytest.mark.parametrize("parser", ["v1", "v2"])
+
+
+def _names(launch: Path) -> list[str]:
+    return sorted({task["name"].split(" ")[0].split(":")[-1] for task in trace(launch)})
+
+
+@PARSERS
+def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    arguments = ("-stub-run", *SEARCH, "--database", DEMO / "database.fasta")
+    done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert _names(tmp_path) == [
+        *("EMBED", "EMBED_QUERIES", "INDEX_BUILD", "MMSEQS_SEARCH", "QUERY_ALIGN", "QUERY_PREPARE"),
+        *("QUERY_REPORT", "QUERY_SEARCH"),
+    ]
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        *("hits.tsv", "hits.m8", "msa.tsv", "report.html", "rhoma_queries_mqc.tsv", "pipeline_info"),
+        *("query_of_batch_0001", "query_of_batch_0002"),
+    }
+    assert {path.name for path in (out / "pipeline_info").iterdir()} == {
+        *("execution_report_run.html", "execution_timeline_run.html", "execution_trace_run.txt"),
+        *("params_run.json", "pipeline_dag_run.mmd", "software_versions.yml"),
+    }
+    assert json.loads((out / "pipeline_info" / "params_run.json").read_text())["batch_size"] == 100
+    assert "mmseqs2:" in (out / "pipeline_info" / "software_versions.yml").read_text()
+    done = nextflow.run(*arguments, "-resume", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
+
+
+@PARSERS
+def test_index_of_its_own(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    done = nextflow.run(
+        *("-stub-run", "--workflow", "index", "--database", DEMO / "database.fasta", "--outdir", "out"),
+        cwd=tmp_path,
+        parser=parser,
+    )
+    assert done.returncode == 0, done.stdout
+    assert _names(tmp_path) == ["EMBED", "INDEX_BUILD"]
+    assert (tmp_path / "out" / "index" / "manifest.json").is_file()
+    arguments = ("-stub-run", *SEARCH, "--index", tmp_path / "out" / "index", "--aligner", "linsi")
+    done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert {"INDEX_VERIFY", "QUERY_HOMOLOGS", "MAFFT_ALIGN"} < set(_names(tmp_path))
+    assert "INDEX_BUILD" not in _names(tmp_path)
+
+
+def test_gpu_for_embedding_alone(nextflow: Nextflow, tmp_path: Path) -> None:
+    done = nextflow("inspect", ROOT / "main.nf", "-profile", "gpu,demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    answer = json.loads(done.stdout[done.stdout.index("{") :])
+    images = {process["name"]: process["container"] for process in answer["processes"]}
+    assert {name for name, image in images.items() if "gpu" in image} == {"EMBED"}
+    assert len(images) >= 10
+
+
+def test_every_profile_can_be_read(nextflow: Nextflow, tmp_path: Path) -> None:
+    done = nextflow("config", ROOT, "-show-profiles", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    wanted = (
+        "demo test docker podman singularity apptainer charliecloud conda slurm awsbatch googlebatch azurebatch gpu"
+    )
+    assert [name for name in wanted.split() if f"\n   {name} {{" not in done.stdout] == []
+
+
+def test_entrypoints_run_alone() -> None:
+    for path in sorted((ROOT / "bin").glob("*.py")):
+        assert os.access(path, os.X_OK)
+        assert path.read_text().startswith("#!/usr/bin/env python3\n")
+        done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "Usage: rhoma" in done.stdout

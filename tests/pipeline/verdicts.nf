@@ -1,0 +1,19 @@
+// Writes what the pipeline says of many sets of parameters and samplesheets, in one start of Nextflow.
+
+include { checkParameters ; checkSamplesheet ; nearestName ; readJson } from '../../subworkflows/parameters'
+
+params.cases = null
+params.verdicts = null
+
+workflow {
+    def root = "${projectDir}/../.."
+    def cases = readJson(params.cases)
+    def schema = readJson("${root}/nextflow_schema.json")
+    def sheets = readJson("${root}/assets/schema_input.json")
+    def answer = [
+        parameters: cases.parameters.collect { given -> checkParameters(schema, given) },
+        samplesheets: cases.samplesheets.collect { path -> checkSamplesheet(sheets, path) },
+        nearest: cases.names.collect { name -> nearestName(name, cases.known) },
+    ]
+    file(params.verdicts).text = groovy.json.JsonOutput.toJson(answer)
+}

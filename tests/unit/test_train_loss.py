@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+from rhoma.train.loss import HomologyLoss, related_pairs  # noqa: E402
+
+LABELS = [0, 0, 0, 1, 1, 2, 2, 3, 4]
+CLANS = [0, 0, 0, 0, 0, 1, 1, 2, 3]
+
+
+def brute_force(vectors: np.ndarray, temperature: float, clan: str) -> float:
+    """Returns SupCon (Khosla et al. 2020, eq. 2) by loops over pairs; anchors without a positive do not count."""
+    size = len(LABELS)
+    terms = []
+    for anchor in range(size):
+        positives, others = [], []
+        for other in range(size):
+            if other == anchor:
+                continue
+            same, mates = LABELS[anchor] == LABELS[other], CLANS[anchor] == CLANS[other]
+            if same or (mates and clan == "positive"):
+                positives.append(other)
+            elif mates and clan == "ignore":
+                continue
+            others.append(other)
+        if not positives:
+            continue
+        score = {o: float(vectors[anchor] @ vectors[o]) / temperature for o in others}
+        total = math.log(sum(math.exp(s) for s in score.values()))
+        terms.append(-sum(score[p] - total for p in positives) / len(positives))
+    return sum(terms) / len(terms)
+
+
+@pytest.mark.parametrize("clan", ["ignore", "positive", "negative"])
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+def test_loss_is_what_loops_give(clan: str, temperature: float) -> None:
+    vectors = np.random.default_rng(1).standard_normal((len(LABELS), 6))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    loss = HomologyLoss(temperature, clan)(  # type: ignore[arg-type]
+        torch.from_numpy(vectors), torch.tensor(LABELS), torch.tensor(CLANS)
+    )
+    assert float(loss) == pytest.approx(brute_force(vectors, temperature, clan), rel=1e-6)
+
+
+def test_the_three_meanings_of_clan_mates() -> None:
+    def pairs(clan: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+        one, two, three, four = related_pairs(
+            torch.tensor(LABELS), torch.tensor(CLANS), clan  # type: ignore[arg-type]
+        )
+        return set(zip(one.tolist(), two.tolist(), strict=True)), set(
+            zip(three.tolist(), four.tolist(), strict=True)
+        )  # fmt: skip
+
+    mates = {(i, j) for i in range(3) for j in (3, 4)} | {(j, i) for i in range(3) for j in (3, 4)}
+    positive, negative = pairs("ignore")
+    assert not mates & (positive | negative)
+    assert mates <= pairs("positive")[0]
+    assert mates <= pairs("negative")[1]
+    assert all(i != j for i, j in positive)
+    assert not positive & negative
+
+
+def test_strangers_alone_give_no_gradient() -> None:
+    vectors = torch.randn(4, 3, requires_grad=True)
+    value = HomologyLoss(0.1, "ignore")(vectors, torch.arange(4), torch.arange(4))
+    value.backward()
+    assert value.item() == 0
+    assert vectors.grad is None or not vectors.grad.any()

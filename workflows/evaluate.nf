@@ -1,0 +1,73 @@
+// --workflow evaluate: a leak-proof benchmark from Rfam (or somebody's own set), every method on it, tables and report.
+
+include { EVALUATE_ABLATE    } from '../modules/evaluate/ablate'
+include { EVALUATE_DATASET   } from '../modules/evaluate/dataset'
+include { EVALUATE_EMBEDDING } from '../modules/evaluate/embedding'
+include { EVALUATE_INDEX     } from '../modules/evaluate/index'
+include { EVALUATE_MSA       } from '../modules/evaluate/msa'
+include { EVALUATE_REPORT    } from '../modules/evaluate/report'
+include { EVALUATE_RUN       } from '../modules/evaluate/run'
+include { EVALUATE_SPLIT     } from '../modules/evaluate/split'
+
+workflow EVALUATE {
+    take:
+    settings // map: typed parameters
+
+    main:
+    model = settings.model_files
+    preset = settings.preset ?: 'quick'
+    rfam = settings.rfam ? file(settings.rfam, glob: false) : []
+    tools = settings.tools ? file(settings.tools, glob: false) : []
+    own = settings.rfam ? [] : [settings.queries, settings.targets, settings.labels].collect { path -> file(path, glob: false) }
+
+    // the model was trained on one split, and only that split's test families are new to it
+    shipped = model.resolve('split.tsv')
+    if (!settings.rfam) {
+        split = channel.value([])
+    }
+    else if (settings.split || shipped.exists()) {
+        split = channel.value(settings.split ? file(settings.split, glob: false) : shipped)
+    }
+    else {
+        EVALUATE_SPLIT(rfam, 1)
+        split = EVALUATE_SPLIT.out.split
+    }
+
+    EVALUATE_DATASET(rfam, split, own, tools, preset, 1)
+    dataset = EVALUATE_DATASET.out.dataset
+    databases = EVALUATE_DATASET.out.databases.splitText().map { line -> line.trim() }
+    methods = EVALUATE_DATASET.out.methods.splitCsv(sep: '\t').map { row -> row[0] }
+
+    EVALUATE_INDEX(databases, dataset, model)
+    indexes = EVALUATE_INDEX.out.index.toSortedList { left, right -> left.name <=> right.name }
+    EVALUATE_RUN(methods, dataset, indexes, model, tools, preset)
+    runs = EVALUATE_RUN.out.run.toSortedList { left, right -> left.name <=> right.name }
+    after = EVALUATE_RUN.out.run.count()
+
+    parts = channel.empty()
+    ablations = channel.value([])
+    EVALUATE_EMBEDDING(dataset, rfam, split, model, preset, after)
+    parts = parts.mix(EVALUATE_EMBEDDING.out.part)
+    if (settings.rfam) {
+        plain = EVALUATE_INDEX.out.index.filter { index -> index.name == 'plain.index' }
+        EVALUATE_MSA(dataset, plain, model, preset, after)
+        parts = parts.mix(EVALUATE_MSA.out.part)
+    }
+    if (preset != 'quick') {
+        EVALUATE_ABLATE(dataset, indexes, model, preset, after)
+        ablations = EVALUATE_ABLATE.out.ablations.ifEmpty([])
+    }
+    EVALUATE_REPORT(
+        dataset,
+        runs,
+        ablations,
+        parts.toSortedList { left, right -> left.name <=> right.name },
+        tools,
+        preset,
+        settings.rfam ? "make benchmark PRESET=${preset}" : 'nextflow run main.nf --workflow evaluate --queries Q --targets T --labels L',
+    )
+    tables = EVALUATE_REPORT.out.tables
+
+    emit:
+    tables // channel: tables, plots and report.html
+}
