@@ -11,6 +11,7 @@ RFAM ?= ../shared/data/rfam
 
 demo: setup
 	nextflow run main.nf -profile demo
+	@echo "Results: results/report.html, results/hits.tsv"
 
 test: setup-dev lint unit pipeline
 

@@ -7,6 +7,7 @@ include { RUN_RECORDS                          } from './subworkflows/run_record
 include { EVALUATE                             } from './workflows/evaluate'
 include { INDEX                                } from './workflows/index'
 include { SEARCH                               } from './workflows/search'
+include { TRAIN                                } from './workflows/train'
 
 workflow {
     main:
@@ -24,6 +25,9 @@ workflow {
         }
         else if (settings.workflow == 'evaluate') {
             EVALUATE(settings)
+        }
+        else if (settings.workflow == 'train') {
+            TRAIN(settings)
         }
         else if (settings.workflow == 'search') {
             if (settings.database) {

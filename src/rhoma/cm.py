@@ -67,6 +67,11 @@ def log_evalue(bits: float, residues: float) -> float:
     return math.log(max(residues, 1.0) * _RATE_AT_20_BITS) - _SLOPE * (bits - 20.0)
 
 
+def bits_at(evalue: float, residues: float) -> float:
+    """Returns the bit score that has this E-value; the inverse of :func:`log_evalue`."""
+    return 20.0 + (math.log(max(residues, 1.0) * _RATE_AT_20_BITS) - math.log(evalue)) / _SLOPE
+
+
 def fold(sequence: str) -> str:
     """Returns the minimum free energy structure of a sequence in dot-bracket notation (ViennaRNA)."""
     import RNA

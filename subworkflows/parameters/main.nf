@@ -170,6 +170,17 @@ def workflowProblems(values) {
             problems << "--preset 'jiang2025': expected one of quick, standard, full for this workflow"
         }
     }
+    if (values.workflow == 'train') {
+        if (!values.rfam == !values.rfam_release) {
+            problems << "--rfam or --rfam_release: ${values.rfam ? 'give one of them, not both' : 'one of them is needed'}"
+        }
+        if (values.preset && values.preset != 'jiang2025') {
+            problems << "--preset '${values.preset}': expected jiang2025 for this workflow"
+        }
+        if ((values.preset || (values.encoder && values.encoder != 'compact')) && !values.model_dir) {
+            problems << '--model_dir: the directory with the weights of the published encoder is needed'
+        }
+    }
     if (values.workflow == 'index' && !values.database) {
         problems << '--database: a FASTA file with the sequences to index is needed'
     }

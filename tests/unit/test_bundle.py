@@ -31,9 +31,7 @@ def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny_settings: dict[str,
     assert manifest.metrics == {"m": 0.5}
     again = load_network(tmp_path / "b", manifest)
     assert not again.training
-    for (name, one), (other, two) in zip(
-        network.state_dict().items(), again.state_dict().items(), strict=True
-    ):
+    for (name, one), (other, two) in zip(network.state_dict().items(), again.state_dict().items(), strict=True):
         assert name == other
         torch.testing.assert_close(one, two, atol=1e-3, rtol=1e-3)
         # half precision is what is stored, single what is used

@@ -29,6 +29,7 @@ def test_evalues_grow_with_the_database_and_fall_with_bits() -> None:
     base = cm.log_evalue(20, 1e6)
     assert cm.log_evalue(20, 2e6) == pytest.approx(base + math.log(2))
     assert cm.log_evalue(30, 1e6) == pytest.approx(base - 6)
+    assert cm.log_evalue(cm.bits_at(0.01, 5e7), 5e7) == pytest.approx(math.log(0.01))
 
 
 @pytest.mark.tool("cmbuild", "cmsearch")

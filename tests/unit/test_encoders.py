@@ -62,9 +62,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return CompactEncoder(CompactConfig(hidden_size=32, layers=2)).eval()
     name, _, structure = request.param.partition("+")
     source = save_public(name, tmp_path_factory.mktemp("public") / name)
-    info = EncoderInfo(
-        kind=PUBLIC[name].kind, hub_id=PUBLIC[name].hub_id, config={"structure": bool(structure)}
-    )
+    info = EncoderInfo(kind=PUBLIC[name].kind, hub_id=PUBLIC[name].hub_id, config={"structure": bool(structure)})
     made = load_encoder(info, source)
     assert isinstance(made, torch.nn.Module)
     return made.eval()

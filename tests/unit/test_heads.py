@@ -39,9 +39,7 @@ def test_plain_products_equal_fused_attention() -> None:
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 2, 4, 11, 8)
     mask = torch.arange(11)[None, :] < torch.tensor([11, 5])[:, None]
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask[:, None, None, :]
-    )
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
     torch.testing.assert_close(attend(query, key, value, mask), expected, atol=1e-5, rtol=1e-4)
 
 

@@ -104,9 +104,7 @@ print("fine")
 
 @pytest.mark.parametrize("name", ["encoder.safetensors", "head.safetensors", "network.onnx"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_a_damaged_bundle_is_refused_by_name(
-    name: str, damage: str, tiny_bundle: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_bundle_is_refused_by_name(name: str, damage: str, tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, bundle)
     path = bundle / name

@@ -89,9 +89,7 @@ def test_without_augmentation_views_are_windows_on_the_grid(seed: int, size: int
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 4, size).astype(np.uint8)
     config = AugmentConfig.none(64, grid)
-    child = evolve(
-        codes, np.full(size, -1, np.int32), np.ones(size), config.substitutions, config.indels, rng
-    )
+    child = evolve(codes, np.full(size, -1, np.int32), np.ones(size), config.substitutions, config.indels, rng)
     view = decode(place(child, float(rng.random()), config, rng))
     starts = range(0, max(1, size - 64 + 1), grid)
     assert view in {decode(codes[s : s + 64]) for s in starts}

@@ -54,9 +54,7 @@ def network_and(settings: dict[str, Any], **loop: object) -> Any:
 def test_a_loss_reaches_the_encoder_and_falls(
     name: str, tmp_path: Path, tiny_settings: dict[str, Any], tiny_families: list[Family]
 ) -> None:
-    network, config = network_and(
-        tiny_settings, steps=30, learning_rate=1e-2, auxiliary_views=8, **{name: 1.0}
-    )
+    network, config = network_and(tiny_settings, steps=30, learning_rate=1e-2, auxiliary_views=8, **{name: 1.0})
     auxiliary = Auxiliary(network.encoder.hidden_size, tiny_families, config)
     loss = auxiliary.losses(network, 0)()
     loss.backward()

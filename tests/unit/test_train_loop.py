@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,8 @@ from rhoma.train.sampler import Sampler  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rhoma.network import HomologyNetwork
     from rhoma.train.config import TrainConfig
     from rhoma.train.data import Family
@@ -62,17 +63,13 @@ def test_the_rate_warms_up_and_falls(tiny_settings: Settings) -> None:
     assert 0.01 < rates[-1] < 0.02
 
 
-def test_two_steps_give_the_known_losses(
-    tmp_path: Path, tiny_settings: Settings, tiny_families: list[Family]
-) -> None:
+def test_two_steps_give_the_known_losses(tmp_path: Path, tiny_settings: Settings, tiny_families: list[Family]) -> None:
     network, config = parts(tiny_settings, steps=2)
     log = train(network, Sampler(tiny_families, config), config, tmp_path)
     assert [entry["loss"] for entry in log] == pytest.approx([2.3981, 4.3151], abs=2e-3)
 
 
-def test_training_lowers_the_loss(
-    tmp_path: Path, tiny_settings: Settings, tiny_families: list[Family]
-) -> None:
+def test_training_lowers_the_loss(tmp_path: Path, tiny_settings: Settings, tiny_families: list[Family]) -> None:
     network, config = parts(tiny_settings, steps=24, learning_rate=3e-3)
     log = train(network, Sampler(tiny_families, config), config, tmp_path)
     losses = [entry["loss"] for entry in log]
@@ -94,9 +91,7 @@ def test_a_killed_training_goes_on_to_the_same_losses(
     whole = train(network, Sampler(tiny_families, config), config, tmp_path / "a", validate=validate)
     other, _ = parts(tiny_settings)
     with pytest.raises(Stopped):
-        train(
-            other, Sampler(tiny_families, config), config, tmp_path / "b", validate=validate, report=kill
-        )
+        train(other, Sampler(tiny_families, config), config, tmp_path / "b", validate=validate, report=kill)
     again, _ = parts(tiny_settings, seed=1)
     resumed = train(again, Sampler(tiny_families, config), config, tmp_path / "b", validate=validate)
     assert resumed == whole
@@ -215,7 +210,9 @@ def test_two_ranks_give_the_gradient_of_one_process(
     # 5 families, 2 views, and 2 synthetic, 3 negatives: 17 views, so that the ranks' shares differ
     arguments = [sys.executable, "-c", RANK_PROGRAM, str(tiny_rfam), str(tmp_path), json.dumps(tiny_settings)]
     processes = [
-        subprocess.Popen(arguments, env=os.environ | {"RANK": str(rank), "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            arguments, env=os.environ | {"RANK": str(rank), "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+        )
         for rank in range(2)
     ]
     errors = [process.communicate(timeout=300)[1] for process in processes]
@@ -228,4 +225,3 @@ def test_two_ranks_give_the_gradient_of_one_process(
         for name, gradient in expected.items():
             assert_equal_gradients(found[0][name], gradient, name)
             assert torch.equal(found[0][name], found[1][name])
-

@@ -51,7 +51,9 @@ def test_loss_is_what_loops_give(clan: str, temperature: float) -> None:
 def test_the_three_meanings_of_clan_mates() -> None:
     def pairs(clan: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
         one, two, three, four = related_pairs(
-            torch.tensor(LABELS), torch.tensor(CLANS), clan  # type: ignore[arg-type]
+            torch.tensor(LABELS),
+            torch.tensor(CLANS),
+            clan,  # type: ignore[arg-type]
         )
         return set(zip(one.tolist(), two.tolist(), strict=True)), set(
             zip(three.tolist(), four.tolist(), strict=True)

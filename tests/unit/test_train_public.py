@@ -126,9 +126,7 @@ def test_cached_states_are_those_of_the_encoder(
     cached = frozen.encode(batch)
     # only what is not in the cache goes through the encoder
     assert calls == [1]
-    torch.testing.assert_close(
-        cached[batch.residues], plain[batch.residues], atol=2e-3, rtol=2e-3
-    )
+    torch.testing.assert_close(cached[batch.residues], plain[batch.residues], atol=2e-3, rtol=2e-3)
     again = StateCache(tmp_path / "c", info.sha256)
     key = batch_keys(batch)[0]
     np.testing.assert_array_equal(again[key], cache[key])

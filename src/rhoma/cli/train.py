@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,6 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="What to make.")]
 ModelDir = Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")]
 Settings = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 Preset = Annotated[Literal["jiang2025"] | None, typer.Option(help="Settings of the founding paper.")]
-Shortest = Annotated[int, typer.Option(min=1, help="Shortest sequence used, in nucleotides.")]
-Longest = Annotated[int, typer.Option(min=1, help="Longest sequence used, in nucleotides.")]
 
 
 @app.command()
@@ -125,9 +124,12 @@ def run(
     }
     settings = resolve(preset=preset, file=config, given={**network, "train": loop})
     settings.encoder_info()
-    import torch
+    try:
+        import torch
 
-    from rhoma.train.run import train_bundle
+        from rhoma.train.run import train_bundle
+    except ImportError as error:
+        raise ToolError("torch", f"cannot be imported ({error})", remedy="pip install 'rhoma[train]'") from error
 
     torch.set_num_threads(threads)
     with _processes(device) as (where, ranks):
@@ -212,15 +214,22 @@ def prepare(
     rfam: Rfam,
     out: Out,
     batch_size: Annotated[int, typer.Option(min=1, help="Families a batch.")] = 500,
-    min_length: Shortest = 25,
-    max_length: Longest = 1500,
+    config: Settings = None,
+    preset: Preset = None,
     quiet: Quiet = False,
 ) -> None:
-    """Filter the sequences by length and write their families in batches, for 'deduplicate'."""
+    """Filter the sequences by length and write their families in batches, for 'deduplicate'.
+
+    The shortest and the longest sequence are those of the training's settings (min_length, max_length).
+    """
     set_up_logging(quiet=quiet)
     from rhoma.train.prepare import write_batches
+    from rhoma.train.settings import resolve
 
-    count = write_batches(rfam, out, batch_size=batch_size, min_length=min_length, max_length=max_length)
+    settings = resolve(preset=preset, file=config)
+    count = write_batches(
+        rfam, out, batch_size=batch_size, min_length=settings.min_length, max_length=settings.max_length
+    )
     logger.info("%s: %d batches", out, count)
 
 
@@ -250,21 +259,20 @@ def deduplicate(
 def gather(
     rfam: Rfam,
     out: Out,
-    kept: Annotated[list[Path], typer.Option(help="Output of 'deduplicate', once for each batch.")],
+    kept: Annotated[Path, typer.Option(help="Directory with the output of 'deduplicate' for each batch.")],
     quiet: Quiet = False,
 ) -> None:
     """Join what 'deduplicate' kept: a smaller directory of the same form as --rfam."""
     set_up_logging(quiet=quiet)
     from rhoma.train.prepare import gather as join
 
-    logger.info("%s: %d sequences", out, join(rfam, kept, out))
+    logger.info("%s: %d sequences", out, join(rfam, sorted(kept.glob("*.fa")), out))
 
 
 def _data(rfam: Path, split: Path | None, threads: int, ranks: int) -> Data:
     """Returns what a training reads; the split is made anew where there is none."""
     import tempfile
 
-    from rhoma.errors import InputError
     from rhoma.evaluate import splits
     from rhoma.train.run import Data
 

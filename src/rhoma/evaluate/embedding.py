@@ -228,6 +228,7 @@ def _test_members(
 def project(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Returns (n, 2) coordinates between 0 and 1: t-SNE by cosine distance, the same for the same vectors."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     count = len(vectors)
     if count < 5:
@@ -235,6 +236,8 @@ def project(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.stack([flat, flat], axis=1)[:count]
     perplexity = min(30.0, (count - 1) / 3)
     model = TSNE(metric="cosine", init="random", perplexity=perplexity, random_state=_SEED, n_jobs=1)
-    flat = np.asarray(model.fit_transform(vectors), dtype=np.float64)
+    # On a busy machine OpenMP's threads wait for each other for minutes, and one gives the same bytes everywhere.
+    with threadpool_limits(1):
+        flat = np.asarray(model.fit_transform(vectors), dtype=np.float64)
     low, high = flat.min(axis=0), flat.max(axis=0)
     return np.asarray((flat - low) / np.maximum(high - low, 1e-12))

@@ -170,7 +170,7 @@ def write_page(results: Results, out: Path) -> None:
         "",
         "Test families share neither a clan nor a similar sequence with training families. ROC1 is the share of the",
         "family found above the first false hit (same-clan hits ignored, the query itself dropped, queries without a",
-        "true hit count 0), with its 95 % bootstrap interval over families. Precision, recall and F1 are at E <= 0.001.",
+        "true hit count 0), with its 95 % bootstrap interval over families. Precision, recall and F1: E <= 0.001.",
         "`infernal-oracle` knows the family's own alignment: it is a bound, not a competitor.",
         "",
         "## Retrieval",
@@ -205,7 +205,7 @@ def _flat(values: dict[str, Any]) -> str:
 
 
 def _failures(results: Results) -> list[str]:
-    found = {}
+    found: dict[str, None] = {}
     for name in ("retrieval", "evalue", "msa", "embedding", "ablation"):
         for row in results.tables[name]:
             if row["status"] != "ok":

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 # Regions that the covariance model is shown, in either place.
 REGIONS = 150
-# Bits from which the first homologs are believed.
+# Bits from which the first homologs are believed, where the database is so small that chance gives fewer.
 FIRST_BITS = 15.0
+FIRST_EVALUE = 1.0
 # Bits from which a hit of the last model counts.
 LAST_BITS = 5.0
 # Consensus structures of more rows than this take longer and change little.
@@ -51,6 +52,7 @@ class CovarianceStep:
         self.lines: list[str] = []
         self.seconds = 0.0
         self._structure = cm.fold(piece.sequence)
+        self._residues = 2.0 * database.index.total_residues
 
     def first_homologs(self, outcome: Outcome) -> tuple[DigitalMSA[RNA] | None, list[Choice]]:
         """Returns the alignment of the query (first) with the hits of its own covariance model, and these.
@@ -65,7 +67,7 @@ class CovarianceStep:
             cm.build([self.piece.sequence], self._structure, directory / "query.cm", name=_QUERY)
             fasta = self._regions(outcome, directory, with_query=True)
             aligned = directory / "hits.sto"
-            hits = cm.search(directory / "query.cm", fasta, directory, bits=FIRST_BITS, alignment=aligned)
+            hits = cm.search(directory / "query.cm", fasta, directory, bits=self._first_bits(), alignment=aligned)
             alignment = self._read(aligned) if any(hit.name == _QUERY for hit in hits) else None
         choices = []
         for hit in hits:
@@ -73,6 +75,9 @@ class CovarianceStep:
                 choices.append(Choice(int(hit.name), *outcome.regions[int(hit.name)].locate(hit.start, hit.end)))
         self.seconds += time.perf_counter() - began
         return (alignment, choices) if alignment is not None and choices else (None, [])
+
+    def _first_bits(self) -> float:
+        return max(FIRST_BITS, cm.bits_at(FIRST_EVALUE, self._residues))
 
     def rank(self, outcome: Outcome, chains: Sequence[Chain], piece: int) -> list[Chain]:
         """Returns the chains with those that the last covariance model knows scored by it.
@@ -96,13 +101,12 @@ class CovarianceStep:
         return self._combine(outcome, chains, hits, piece)
 
     def _combine(self, outcome: Outcome, chains: Sequence[Chain], hits: Sequence[cm.CmHit], piece: int) -> list[Chain]:
-        residues = 2.0 * self.database.index.total_residues
         left = list(chains)
         for hit in hits:
             region = outcome.regions[int(hit.name)]
             low, high = region.locate(hit.start, hit.end)
             start, end = plus(region.strand, low, high)
-            log_pvalue = cm.log_evalue(hit.bits, residues) - math.log(self.piece.size)
+            log_pvalue = cm.log_evalue(hit.bits, self._residues) - math.log(self.piece.size)
             self._note(hit, region.sequence, region.strand, low, high)
             place = next(
                 (
@@ -145,8 +149,7 @@ class CovarianceStep:
         cells[0], cells[2], cells[9] = self.database.index.names[sequence], self.piece.name, strand
         first, last = (low + 1, high) if strand == "+" else (high, low + 1)
         cells[7], cells[8] = str(first), str(last)
-        residues = 2.0 * self.database.index.total_residues
-        cells[15] = f"{math.exp(min(cm.log_evalue(hit.bits, residues), 700)):.2g}"
+        cells[15] = f"{math.exp(min(cm.log_evalue(hit.bits, self._residues), 700)):.2g}"
         self.lines.append(" ".join(cells))
 
     def _regions(self, outcome: Outcome, directory: Path, *, with_query: bool) -> Path:

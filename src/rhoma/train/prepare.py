@@ -91,6 +91,8 @@ def gather(rfam: Path, kept: Iterable[Path], out: Path) -> int:
     names = {
         (family, name) for path in sorted(kept) for family, members in read_batch(path).items() for name in members
     }
+    if not names:
+        raise InputError("no sequence was kept: the files of 'deduplicate' are missing or empty")
     present = {family for family, _ in names}
     table = [family for family in read_families(rfam) if family.accession in present]
     written: set[tuple[str, str]] = set()

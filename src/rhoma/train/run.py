@@ -68,7 +68,13 @@ class Validate:
 
     def __init__(self, families: list[Family], strangers: list[Family], config: RunConfig) -> None:
         window = config.train.augment.window
-        self.retrieval = Validation(families, strangers, window=window, stride=min(config.stride, window))
+        self.retrieval = Validation(
+            families,
+            strangers,
+            window=window,
+            stride=min(config.stride, window),
+            background=min(1500, 20 * len(strangers)),
+        )
         self.batch = Sampler(families, config.train).batch(0)
         self.loss = HomologyLoss(config.train.temperature, config.train.clan)
 

@@ -1,0 +1,29 @@
+// Sequences of the right length, their families in batches.
+process TRAIN_PREPARE {
+    label 'process_single'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    path rfam, stageAs: 'rfam'
+    path config, stageAs: 'settings.yml'
+    val preset
+    val batch_size
+
+    output:
+    path 'batches/*.fa', emit: batches
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    def settings = (config ? "--config ${config} " : '') + (preset ? "--preset ${preset}" : '')
+    """
+    train.py prepare --rfam ${rfam} --out batches --batch-size ${batch_size} ${settings} ${args}
+    """
+
+    stub:
+    """
+    mkdir batches
+    touch batches/batch_0001.fa batches/batch_0002.fa
+    """
+}

@@ -1,0 +1,109 @@
+"""--workflow train: the wiring, what it refuses, and a small real training."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from .conftest import trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Nextflow
+
+PARSERS = pytest.mark.parametrize("parser", ["v1", "v2"])
+SETTINGS = {
+    "name": "small",
+    "compact": {"embedding_size": 8, "hidden_size": 16, "kernel": 5},
+    "head": {"hidden_size": 16, "layers": 1, "heads": 2, "pool_heads": 4, "dimension": 32},
+    "train": {"steps": 3, "families": 8, "synthetic": 2, "views": 2, "negatives": 2},
+}
+
+
+def _names(launch: Path) -> list[str]:
+    return sorted({task["name"].split(" ")[0].split(":")[-1] for task in trace(launch)})
+
+
+@pytest.fixture(scope="module")
+def few_families(rfam_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns an Rfam directory with 40 of the small families, 6 members and the seed of each."""
+    out: Path = tmp_path_factory.mktemp("few") / "rfam"
+    out.mkdir()
+    blocks, names = [], []
+    with gzip.open(rfam_dir / "seed.sto.gz", "rt") as handle:
+        for block in handle.read().split("//\n"):
+            rows = [line for line in block.splitlines() if line and not line.startswith("#")]
+            if len(names) < 40 and 4 <= len(rows) <= 12 and len(rows[0].split()[1]) < 150:
+                blocks.append(block + "//\n")
+                names.append(next(line.split()[2] for line in block.splitlines() if line.startswith("#=GF AC")))
+    with gzip.open(out / "seed.sto.gz", "wt") as sink:
+        sink.write("".join(blocks))
+    with gzip.open(rfam_dir / "members.fa.gz", "rt") as handle, gzip.open(out / "members.fa.gz", "wt") as sink:
+        seen = dict.fromkeys(names, 0)
+        for record in handle.read().split(">")[1:]:
+            family = record.split("\n", 1)[0].split()[1]
+            if seen.get(family, 6) < 6:
+                seen[family] += 1
+                sink.write(">" + record)
+    lines = (rfam_dir / "families.tsv").read_text().splitlines(keepends=True)
+    (out / "families.tsv").write_text(lines[0] + "".join(x for x in lines[1:] if x.split("\t")[0] in seen))
+    return out
+
+
+@PARSERS
+def test_every_step_is_wired(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    arguments = ("-stub-run", "--workflow", "train", "--rfam_release", "15.1", "--outdir", "out")
+    done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    steps = ["DEDUPLICATE", "FETCH", "GATHER", "PREPARE", "RUN", "SPLIT"]
+    assert _names(tmp_path) == [f"TRAIN_{step}" for step in steps]
+    assert sum(task["name"].startswith("TRAIN:TRAIN_DEDUPLICATE") for task in trace(tmp_path)) == 2
+    published = {path.name for path in (tmp_path / "out").iterdir()}
+    assert published == {"encoder", "split.tsv", "split.tsv.sha256", "pipeline_info"}
+    done = nextflow.run(*arguments, "-resume", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "--rfam or --rfam_release: one of them is needed"),
+        (("--rfam_release", "latest"), "a release of Rfam such as 15.1"),
+        (("--rfam_release", "15.1", "--preset", "quick"), "expected jiang2025"),
+        (("--rfam_release", "15.1", "--encoder", "rinalmo-micro"), "--model_dir"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(
+    nextflow: Nextflow, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = nextflow.run("--workflow", "train", "--outdir", "out", *arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert said in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.rfam
+@pytest.mark.tool("mmseqs")
+def test_a_small_training_makes_a_bundle(nextflow: Nextflow, tmp_path: Path, few_families: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "settings.yml").write_text(yaml.safe_dump(SETTINGS))
+    done = nextflow.run(
+        *("--workflow", "train", "--rfam", few_families, "--train_config", tmp_path / "settings.yml"),
+        *("--families_per_task", "20", "--device", "cpu", "--outdir", "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+    bundle = tmp_path / "out" / "encoder"
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert manifest["name"] == "small"
+    assert manifest["dimension"] == 32
+    assert manifest["training"]["config"]["train"]["steps"] == 3
+    assert (bundle / "split.tsv").read_bytes() == (tmp_path / "out" / "split.tsv").read_bytes()
+    assert {"README.md", "config.yaml", "training.tsv", "curve.svg", "network.onnx"} <= set(manifest["files"])
+    assert sum("TRAIN_DEDUPLICATE" in task["name"] for task in trace(tmp_path)) == 2

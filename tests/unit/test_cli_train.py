@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+import yaml  # noqa: E402
+
+from rhoma.cli import run  # noqa: E402
+from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
+from rhoma.model import load_embedder  # noqa: E402
+from rhoma.train.data import load_families  # noqa: E402
+from rhoma.train.loop import train  # noqa: E402
+from rhoma.train.run import make_network  # noqa: E402
+from rhoma.train.sampler import Sampler  # noqa: E402
+from rhoma.train.settings import resolve  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_settings: dict[str, Any]) -> Path:
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump(tiny_settings))
+    return path
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Path:
+    path = tmp_path / "split.tsv"
+    rows = [f"RF{n:05d}\t\tRF{n:05d}\t{'train' if n < 9 else 'validation'}" for n in range(1, 13)]
+    path.write_text("\n".join(["family\tclan\tcomponent\tsplit", *rows]) + "\n")
+    return path
+
+
+def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, config: Path, split: Path) -> None:
+    out = tmp_path / "bundle"
+    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(split), "--config", str(config)]
+    arguments += ["--out", str(out), "--threads", "1", "--device", "cpu", "--quiet"]
+    assert run([*arguments, "--steps", "4", "--clan", "positive"]) == 0
+    manifest = read_manifest(out, ModelManifest)
+    verify_files(out, manifest)
+    assert manifest.name == "tiny"
+    assert manifest.window == 64
+    training: Any = manifest.training
+    assert training["data"] == {n: sha256_file(tiny_rfam / n) for n in ("families.tsv", "seed.sto.gz", "members.fa.gz")}
+    assert training["split"]["sha256"] == sha256_file(split)
+    assert training["config"]["train"]["steps"] == 4
+    assert training["config"]["train"]["clan"] == "positive"
+    assert (out / "split.tsv").read_bytes() == split.read_bytes()
+    assert manifest.metrics["steps"] == 4
+    assert 0 <= manifest.metrics["both_map"] <= 1
+    with (out / "training.tsv").open() as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    assert [row["step"] for row in rows] == ["0", "1", "2", "3"]
+    assert [bool(row["score"]) for row in rows] == [False, False, True, True]
+    # the bundle names no place of this machine
+    for path in out.iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes()
+    assert load_embedder(out).embed(["ACGUACGU"]).shape == (1, 32)
+
+    assert resolve(file=out / "config.yaml").model_dump(mode="json") == training["config"]
+
+    # the checkpoint alone gives the same bytes
+    third = tmp_path / "third"
+    arguments = ["train", "bundle", "--workdir", f"{out}.work", "--rfam", str(tiny_rfam), "--quiet"]
+    assert run([*arguments, "--split", str(split), "--out", str(third), "--threads", "1"]) == 0
+    assert (third / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("extra", "status", "said"),
+    [
+        (["--encoder", "nobody"], 1, "there is no encoder"),
+        (["--lora", "4"], 1, "as a whole"),
+        (["--steps", "0"], 2, "steps"),
+        (["--clan", "friends"], 2, "clan"),
+        (["--temperature", "-1"], 1, "train.temperature"),
+        (["--split", "no-such-file"], 1, "no-such-file"),
+    ],
+)
+def test_wrong_options_are_told(
+    extra: list[str],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    tiny_rfam: Path,
+    config: Path,
+    split: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(split), "--config", str(config)]
+    assert run([*arguments, "--out", str(tmp_path / "b"), "--device", "cpu", *extra]) == status
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_without_a_checkpoint_there_is_no_bundle(
+    tmp_path: Path, tiny_rfam: Path, split: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "bundle", "--workdir", str(tmp_path), "--rfam", str(tiny_rfam)]
+    assert run([*arguments, "--split", str(split), "--out", str(tmp_path / "b")]) == 1
+    assert "no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.tool("mmseqs")
+def test_near_copies_are_removed_and_the_rest_is_joined(tmp_path: Path, tiny_rfam: Path) -> None:
+    from rhoma.train.prepare import read_batch
+
+    common = ["--quiet"]
+    source = tmp_path / "rfam"
+    shutil.copytree(tiny_rfam, source)
+    assert (
+        run(["train", "prepare", "--rfam", str(source), "--out", str(tmp_path / "b"), "--batch-size", "6", *common])
+        == 0
+    )
+    (tmp_path / "kept").mkdir()
+    for batch in sorted((tmp_path / "b").iterdir()):
+        out = tmp_path / "kept" / f"{batch.stem}.kept.fa"
+        assert run(["train", "deduplicate", "-f", str(batch), "-o", str(out), "--threads", "1", *common]) == 0
+        before, after = read_batch(batch), read_batch(out)
+        assert set(after) == set(before)
+        assert all(after[f].items() <= before[f].items() for f in before)
+    assert (
+        run(
+            [
+                "train",
+                "gather",
+                "--rfam",
+                str(source),
+                "--kept",
+                str(tmp_path / "kept"),
+                "--out",
+                str(tmp_path / "small"),
+                *common,
+            ]
+        )
+        == 0
+    )
+    assert (tmp_path / "small" / "families.tsv").read_bytes() == (source / "families.tsv").read_bytes()
+
+
+def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, config: Path, split: Path) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    out = tmp_path / "bundle"
+    program = "import sys; from rhoma.cli import main; main(['train', *sys.argv[1:]])"
+    arguments = [sys.executable, "-c", program, "run", "--rfam", str(tiny_rfam), "--split", str(split)]
+    arguments += ["--config", str(config), "--steps", "2", "--out", str(out), "--device", "cpu", "--threads", "1"]
+    processes = [
+        subprocess.Popen(
+            arguments,
+            env=os.environ | {
+                "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    two = json.loads((tmp_path / "bundle.work" / "checkpoint" / "state.json").read_text())["log"]
+    assert len(two) == 2
+    verify_files(out, read_manifest(out, ModelManifest))
+    settings = resolve(file=config, given={"train": {"steps": 2}})
+    network, _ = make_network(settings)
+    families = load_families(tiny_rfam, [f"RF{n:05d}" for n in range(1, 9)])
+    one = train(network, Sampler(families, settings.train), settings.train, tmp_path / "alone")
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in one], rel=1e-4)

@@ -1,0 +1,45 @@
+// --workflow train: from a release of Rfam, or a directory with one, to a model bundle.
+
+include { EVALUATE_SPLIT as TRAIN_SPLIT } from '../modules/evaluate/split'
+include { TRAIN_DEDUPLICATE             } from '../modules/train/deduplicate'
+include { TRAIN_FETCH                   } from '../modules/train/fetch'
+include { TRAIN_GATHER                  } from '../modules/train/gather'
+include { TRAIN_PREPARE                 } from '../modules/train/prepare'
+include { TRAIN_RUN                     } from '../modules/train/run'
+
+workflow TRAIN {
+    take:
+    settings // map: typed parameters
+
+    main:
+    config = settings.train_config ? file(settings.train_config, glob: false) : []
+    weights = settings.model_dir ? file(settings.model_dir, glob: false) : []
+    preset = settings.preset ?: ''
+    if (settings.rfam_release) {
+        TRAIN_FETCH(settings.rfam_release, settings.rfam_url)
+        rfam = TRAIN_FETCH.out.rfam.first()
+    }
+    else {
+        rfam = channel.value(file(settings.rfam, glob: false))
+    }
+
+    TRAIN_PREPARE(rfam, config, preset, settings.families_per_task)
+    TRAIN_DEDUPLICATE(TRAIN_PREPARE.out.batches.flatten())
+    // sorted, so that a resumed run finds what it made
+    kept = TRAIN_DEDUPLICATE.out.kept.toSortedList { left, right -> left.name <=> right.name }
+    TRAIN_GATHER(rfam, kept)
+    filtered = TRAIN_GATHER.out.rfam.first()
+
+    if (settings.split) {
+        split = channel.value(file(settings.split, glob: false))
+    }
+    else {
+        TRAIN_SPLIT(filtered, settings.seed)
+        split = TRAIN_SPLIT.out.split.first()
+    }
+    TRAIN_RUN(filtered, split, config, weights, settings.encoder ?: '', preset, settings.device)
+    bundle = TRAIN_RUN.out.bundle
+
+    emit:
+    bundle // channel: model bundle
+}
