@@ -35,11 +35,11 @@ workflow SEARCH {
         if (settings.aligner == 'xinsi') {
             MAFFT_CHECK()
         }
-        QUERY_HOMOLOGS(found, settings.align_options)
+        QUERY_HOMOLOGS(found, index, settings.align_options)
         MAFFT_ALIGN(QUERY_HOMOLOGS.out.homologs, settings.aligner)
         mafft = MAFFT_ALIGN.out.alignments
     }
-    QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), settings.align_options)
+    QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), index, settings.align_options)
 
     // sorted, so that a resumed run finds its report; empty lists where every query was skipped
     QUERY_REPORT(

@@ -130,6 +130,14 @@ def shipped_bundle() -> Path:
     raise ArtefactError("the shipped encoder is missing", path=candidates[-1], remedy="install Rhoma again")
 
 
+def shipped_sha256() -> str | None:
+    """Return the fingerprint of the shipped encoder, None where this installation lacks it."""
+    try:
+        return sha256_file(shipped_bundle() / MANIFEST)
+    except ArtefactError:
+        return None
+
+
 def load_embedder(
     model: Path | str | None = None,
     *,

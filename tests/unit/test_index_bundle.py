@@ -14,7 +14,7 @@ from rhoma.index.bundle import Index
 from rhoma.index.change import add_segment, compact, delete, verify
 from rhoma.manifest import ModelReference
 from rhoma.sequences import Record
-from rhoma.store import write_store
+from rhoma.store import open_store, write_store
 from rhoma.windows import tile
 
 if TYPE_CHECKING:
@@ -391,3 +391,17 @@ def test_another_model_is_refused_by_name(shop: Workshop):
     assert Index.open(index.path, model_sha256=shop.embedder.sha256).n_sequences == 30
     with pytest.raises(ArtefactError, match=r"index was made with model toy \(sha256 7070.*not with"):
         Index.open(index.path, model_sha256="ab" * 32)
+
+
+def test_the_rows_of_a_sequence_are_its_windows(tmp_path: Path, toy_embedder: Any):
+    records = [Record(f"s{number}", "", "ACGUGCAUUA" * (5 + 9 * number)) for number in range(5)]
+    halves = [records[:3], records[3:]]
+    for number, part in enumerate(halves):
+        write_store(tmp_path / f"store{number}", part, toy_embedder)
+    build_index(halves[0], open_store(tmp_path / "store0"), tmp_path / "index", mmseqs=False)
+    add_segment(tmp_path / "index", halves[1], open_store(tmp_path / "store1"))
+    index = Index.open(tmp_path / "index")
+    rows = [index.rows_of(number).tolist() for number in range(5)]
+    assert sum(rows, []) == list(range(index.n_windows))
+    for number, mine in enumerate(rows):
+        assert (index.windows(np.array(mine))[0] == number).all()

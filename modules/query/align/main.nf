@@ -7,6 +7,7 @@ process QUERY_ALIGN {
 
     input:
     tuple val(meta), path(fasta), path(found), path(mafft)
+    path index
     val options
 
     output:
@@ -21,7 +22,8 @@ process QUERY_ALIGN {
     prefix = task.ext.prefix ?: meta.id
     // two names for one directory: the queries are published one by one, the report takes the whole
     """
-    query.py align --search ${found} --fasta ${fasta} --out queries --threads ${task.cpus} ${alignments} ${options} ${args}
+    query.py align --search ${found} --fasta ${fasta} --index ${index} --out queries --threads ${task.cpus} \\
+        ${alignments} ${options} ${args}
     ln -s queries ${prefix}.aligned
     """
 

@@ -7,6 +7,7 @@ process QUERY_HOMOLOGS {
 
     input:
     tuple val(meta), path(fasta), path(found)
+    path index
     val options
 
     output:
@@ -17,7 +18,8 @@ process QUERY_HOMOLOGS {
     def args = task.ext.args ?: ''
     prefix = task.ext.prefix ?: meta.id
     """
-    query.py align --prepare --search ${found} --fasta ${fasta} --out ${prefix}.homologs --threads ${task.cpus} ${options} ${args}
+    query.py align --prepare --search ${found} --fasta ${fasta} --index ${index} --out ${prefix}.homologs \\
+        --threads ${task.cpus} ${options} ${args}
     """
 
     stub:

@@ -158,10 +158,12 @@ def search(
     anchors = read_anchors(mmseqs) if mmseqs is not None else None
     store = open_store(store_path) if store_path is not None and vectors != "kmer" else None
     embedder = None
-    if vectors != "kmer" and (store is None or model is not None):
-        from rhoma.model import load_embedder
+    if vectors != "kmer":
+        from rhoma.model import load_embedder, shipped_sha256
 
-        embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
+        # the null of cosines needs the model of the queries' vectors; the shipped one is always at hand
+        if store is None or model is not None or store.manifest.model.sha256 == shipped_sha256():
+            embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
     index = Index.open(index_path, model_sha256=_model_of(embedder, store))
     database = Database(index, window=index.manifest.window, stride=index.manifest.stride)
     _check_windows(index, embedder)

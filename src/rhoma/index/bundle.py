@@ -168,6 +168,13 @@ class Index:
     def _contiguous(self) -> list[KmerIndex]:
         return self._make_kmers(contiguous=True)
 
+    def rows_of(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the rows of the windows of a sequence, by position."""
+        segment = int(np.searchsorted(self._first_sequence, sequence, side="right")) - 1
+        local = sequence - int(self._first_sequence[segment])
+        low, high = np.searchsorted(self.segments[segment].windows.sequence, [local, local + 1]).tolist()
+        return np.arange(low, high, dtype=np.int64) + int(self._first_row[segment])
+
     def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Returns the k nearest windows of each vector by cosine.
 

@@ -49,6 +49,9 @@ class SearchableIndex(Protocol):
     def windows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Returns sequence number, start and end (0-based, half-open) of windows."""
 
+    def rows_of(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the rows of the windows of a sequence, by position."""
+
     def fetch(self, sequence: int, start: int, end: int) -> str:
         """Returns the letters of a stretch of the + strand."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rhoma.evalue import evalue_of
@@ -107,6 +107,8 @@ def search(
     if embed is not None and config.vectors != "kmer":
         chains += vector_chains(query, database, embed, pieces, outcomes, chains, config)
         seconds["calibrate"] = time.perf_counter() - began
+    if vectors is not None:
+        chains = [replace(chain, cosine=_cosine(database, vectors, chain)) for chain in chains]
     hits = sort_hits(hit for chain in chains for hit in _hits(query, database, chain, size))
     began = time.perf_counter()
     homologs = [(chain, evalue_of(chain.log_pvalue, size)[0]) for chain in chains if chain.source != "vector"]
@@ -122,6 +124,16 @@ def search(
     )
     seconds["align"] = time.perf_counter() - began
     return SearchResult(query.id, hits, alignment, rounds, seconds, tuple(cm_lines))
+
+
+def _cosine(database: Database, vectors: QueryVectors, chain: Chain) -> float:
+    """Returns the best cosine of a window of the query to a window over the hit: rounds met it by its relatives'."""
+    low, high = chain.stretch
+    rows = database.index.rows_of(chain.sequence)
+    _, starts, ends = database.index.windows(rows)
+    over = rows[(starts < high) & (ends > low)]
+    asked = vectors.plus if chain.strand == "+" else vectors.minus
+    return float((asked @ database.index.vectors(over).T).max())
 
 
 def _alone(query: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, tr
 from rhoma.train.loss import HomologyLoss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rhoma.network import HomologyNetwork
@@ -172,7 +173,7 @@ def train(
     since_best = _since_best(log)
     rank, _ = world()
     network.train()
-    for step in range(len(log), config.steps):
+    for step, batch in _batches(sampler, len(log), config.steps):
         if config.patience and since_best >= config.patience:
             break
         rate = learning_rate(step, config)
@@ -182,7 +183,7 @@ def train(
         torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
         extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:
-            value = backward(network, loss, sampler.batch(step), config, extra)
+            value = backward(network, loss, batch, config, extra)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "the GPU's memory does not hold the batch. Remedy: a smaller --micro-batch"
@@ -210,6 +211,17 @@ def train(
         restore(network, best[1])
     network.eval()
     return log
+
+
+def _batches(sampler: Sampler, start: int, stop: int) -> Iterator[tuple[int, Batch]]:
+    """Yield (step, batch); a batch is drawn while the device works on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(sampler.batch, start)
+        for step in range(start, stop):
+            batch = upcoming.result()
+            if step + 1 < stop:
+                upcoming = pool.submit(sampler.batch, step + 1)
+            yield step, batch
 
 
 def _validated(network: HomologyNetwork, validate: Callable[[HomologyNetwork], dict[str, float]]) -> dict[str, float]:

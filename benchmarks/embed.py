@@ -1,0 +1,109 @@
+"""Throughput of an encoder beside what the machine's matrix products allow.
+
+    python benchmarks/embed.py --threads 1
+    python benchmarks/embed.py --device cuda --model rinalmo-giga --model-dir DIR
+    python benchmarks/embed.py --strides 1,4
+
+The first two print, for each runtime: windows and residues a second, milliseconds a window, floating-point operations a
+second of the network's matrix products, and that as a share of the rate that one large matrix product reaches on the
+same device and threads. `--strides` prints milliseconds a window of a training step (forward and backward, bf16) of
+untrained compact networks whose heads have these strides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rhoma.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.heads import HeadConfig
+from rhoma.model import load_embedder
+from rhoma.network import HomologyNetwork
+from rhoma.train.loop import embed_views
+
+
+def product_rate(device: str, dtype: torch.dtype, size: int) -> float:
+    """Return the operations a second of a square matrix product: the best of ten."""
+    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(10):
+        start = time.perf_counter()
+        left @ right
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = max(best, 2 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def operations(model: str | None, model_dir: str | None, sequences: list[str]) -> float:
+    """Return the floating-point operations of one pass over `sequences`, as torch counts them."""
+    embedder: Any = load_embedder(model, runtime="torch", model_dir=model_dir)
+    with FlopCounterMode(display=False) as counter:
+        embedder.embed(sequences)
+    return float(counter.get_total_flops())
+
+
+def stride_table(strides: list[int], sequences: list[str], repeats: int) -> None:
+    """Print the time of forward and backward for each stride of the head."""
+    print("stride\tms_window")
+    for stride in strides:
+        network = HomologyNetwork(CompactEncoder(CompactConfig()), HeadConfig(stride=stride))
+        times = []
+        for _ in range(repeats + 1):
+            start = time.perf_counter()
+            embed_views(network, sequences, "bf16").sum().backward()
+            times.append(time.perf_counter() - start)
+        print(f"{stride}\t{1e3 * statistics.median(times[1:]) / len(sequences):.3f}")
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description="throughput of an encoder")
+    parser.add_argument("--model")
+    parser.add_argument("--model-dir")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--windows", type=int, default=256)
+    parser.add_argument("--length", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--strides", help="such as 1,4: time training steps of heads with these strides instead")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(list("ACGU"), size=options.length)) for _ in range(options.windows)]
+    if options.strides:
+        stride_table([int(s) for s in options.strides.split(",")], sequences, options.repeats)
+        return
+    work = operations(options.model, options.model_dir, sequences[:32]) / 32 * options.windows
+    gpu = options.device == "cuda"
+    # a GPU embeds in bf16, the processor in single precision
+    limit = product_rate(options.device, torch.bfloat16 if gpu else torch.float32, 8192 if gpu else 1024)
+    print("runtime\tdevice\tthreads\twindows_s\tresidues_s\tms_window\tgflop_s\tproduct_gflop_s\tshare")
+    public = options.model_dir is not None
+    for runtime in ("torch",) if gpu or public else ("onnx", "torch"):
+        embedder = load_embedder(
+            options.model, runtime=runtime, device=options.device, threads=options.threads, model_dir=options.model_dir
+        )  # fmt: skip
+        embedder.embed(sequences[:32])
+        times = []
+        for _ in range(options.repeats):
+            start = time.perf_counter()
+            embedder.embed(sequences)
+            times.append(time.perf_counter() - start)
+        seconds = statistics.median(times)
+        rates = [options.windows / seconds, options.windows * options.length / seconds]
+        print(
+            f"{runtime}\t{options.device}\t{options.threads}\t{rates[0]:.0f}\t{rates[1]:.0f}"
+            f"\t{1e3 * seconds / options.windows:.3f}\t{work / seconds / 1e9:.2f}\t{limit / 1e9:.1f}"
+            f"\t{work / seconds / limit:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
