@@ -80,6 +80,22 @@ def test_infernal_has_evalues_only_where_it_is_calibrated(task: Task) -> None:
 
 
 @pytest.mark.tool("cmsearch")
+def test_a_query_that_takes_too_long_has_no_answer(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = make(entry("infernal"), task)
+    method.build()
+    asked = method.search([Record("q", "", STEM), Record("slow", "", STEM[3:]), Record("again", "", STEM)])
+    assert next(asked).hits
+    with monkeypatch.context() as patched:
+        patched.setattr(infernal, "_LIMIT_SECONDS", 1e-4)
+        assert next(asked).hits == []
+    assert next(asked).hits
+    assert method.version().endswith("(1 queries without an answer)")
+    monkeypatch.setattr(infernal, "_LIMIT_SECONDS", 1e-4)
+    with pytest.raises(ToolError, match="did not end"):
+        next(make(entry("infernal"), Task(targets=task.targets, work=task.work)).search([Record("x", "", STEM)]))
+
+
+@pytest.mark.tool("cmsearch")
 def test_the_oracle_needs_the_seed_alignment(task: Task) -> None:
     method = make(entry("infernal-oracle"), task)
     method.build()

@@ -35,7 +35,8 @@ def add_adapters(encoder: Encoder, rank: int, *, gradient_checkpointing: bool = 
     except ImportError as error:
         raise ToolError("peft", f"cannot be imported ({error})", remedy="pip install 'rhoma[train]'") from error
     if gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        # transformers 5 has a new name for it
+        getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
         model.enable_input_require_grads()
     settings = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, bias="none", target_modules=_ATTENTION)
     try:
@@ -53,6 +54,6 @@ def merge_adapters(encoder: Encoder) -> None:
     model: Any = getattr(encoder, "model", None)
     if hasattr(model, "merge_and_unload"):
         merged = model.merge_and_unload()
-        if getattr(merged, "is_gradient_checkpointing", False):
-            merged.gradient_checkpointing_disable()
+        # adapters need it in training only
+        getattr(merged, "activation_checkpointing_disable", merged.gradient_checkpointing_disable)()
         encoder.model = merged  # type: ignore[attr-defined]

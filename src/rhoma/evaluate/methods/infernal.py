@@ -7,12 +7,13 @@ changes no bit score, and its E-values are left out.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from typing import TYPE_CHECKING
 
 from rhoma import tools
-from rhoma.errors import InputError
+from rhoma.errors import InputError, ToolError
 from rhoma.evaluate.methods.nhmmer import stockholm_names
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
 from rhoma.sequences import safe_name
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from rhoma.evaluate.methods.base import Task
     from rhoma.sequences import Record
+
+logger = logging.getLogger(__name__)
 
 # Parameters of a calibrated 71-column tRNA model; any will do, for the bit scores do not depend on them.
 _PARAMETERS = """\
@@ -48,6 +51,7 @@ class Infernal:
         self._rounds = int(task.options.get("rounds", 1))
         self._calibrate = bool(task.options.get("calibrate", False))
         self._oracle = bool(task.options.get("oracle", False))
+        self._lost: set[str] = set()
 
     def build(self) -> list[Path]:
         """Returns the FASTA file, which is searched as it is."""
@@ -56,11 +60,23 @@ class Infernal:
         return [self._task.targets]
 
     def search(self, queries: Sequence[Record]) -> Iterator[Answer]:
-        """Yields the hits of each query, scored in bits; the oracle answers only for families with a seed."""
-        for query in queries:
+        """Yields the hits of each query, scored in bits; a query that takes too long or too much memory has none.
+
+        Raises:
+            ToolError: the first query fails, so that nothing is to be expected of the others.
+            InputError: the oracle is asked for a family without reference alignment.
+        """
+        for number, query in enumerate(queries):
+            stages: dict[str, float] = {}
+            hits: list[RankedHit] = []
             with measured() as cost:
-                stages: dict[str, float] = {}
-                hits = self._one(query, stages)
+                try:
+                    hits = self._one(query, stages)
+                except ToolError as error:
+                    if number == 0:
+                        raise
+                    logger.warning("query %s has no answer: %s", query.id, error)
+                    self._lost.add(query.id)
             yield Answer(query.id, hits, cost, stages)
 
     def _one(self, query: Record, stages: dict[str, float]) -> list[RankedHit]:
@@ -120,8 +136,9 @@ class Infernal:
         return paste_parameters(model.read_text(encoding="utf-8"))
 
     def version(self) -> str:
-        """Returns the version of Infernal."""
-        return tools.version("cmsearch")
+        """Returns the version of Infernal, and how many queries it could not answer."""
+        lost = f" ({len(self._lost)} queries without an answer)" if self._lost else ""
+        return tools.version("cmsearch") + lost
 
 
 def paste_parameters(model: str) -> str:
