@@ -23,8 +23,9 @@ _SCRIPT = """\
       `hsl(${(i * 137.508) % 360} 65% ${40 + 15 * (i % 3)}%)`]));
   };
   let table = colours(choose.value);
-  const place = (p) => [(p.x * 0.94 + 0.03) * canvas.width * scale + dx, (p.y * 0.94 + 0.03) * canvas.height
-  * scale + dy]; const draw = () => {
+  const inside = (t) => (t * 0.94 + 0.03) * scale;
+  const place = (p) => [inside(p.x) * canvas.width + dx, inside(p.y) * canvas.height + dy];
+  const draw = () => {
     pen.clearRect(0, 0, canvas.width, canvas.height);
     const wanted = find.value.toLowerCase();
     for (const p of data) {

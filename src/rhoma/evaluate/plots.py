@@ -24,7 +24,10 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    axes = figure.subplots()
+    # More methods than the ten colours of the default cycle.
+    axes.set_prop_cycle(color=[matplotlib.colormaps["tab20"](n) for n in (*range(0, 20, 2), *range(1, 20, 2))])
+    return figure, axes
 
 
 def _svg(figure: Any) -> str:
