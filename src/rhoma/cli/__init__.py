@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from rhoma import __version__
+from rhoma.cli.common import new_app
 from rhoma.errors import RhomaError
 
 if TYPE_CHECKING:
@@ -51,14 +52,7 @@ class LazyGroup(TyperGroup):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-app = typer.Typer(
-    cls=LazyGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app(cls=LazyGroup, no_args_is_help=True)
 
 
 def _show_version(value: bool) -> None:

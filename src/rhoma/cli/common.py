@@ -91,6 +91,17 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def new_app(**settings: Any) -> typer.Typer:
+    """Returns a typer application with the settings that all commands share; `settings` adds to them."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
+    )
+
+
 class _Lines:
     def __init__(self, label: str) -> None:
         self._label = label

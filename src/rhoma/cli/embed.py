@@ -8,14 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app()
 logger = logging.getLogger(__name__)
 
 

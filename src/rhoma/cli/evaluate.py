@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Threads, new_app, set_up_logging, use_threads
 
 if TYPE_CHECKING:
     from rhoma.evaluate.methods.base import Entry
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure search methods on a benchmark.",
-)
+app = new_app(no_args_is_help=True, help="Measure search methods on a benchmark.")
 logger = logging.getLogger(__name__)
 
 Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Threads, new_app, set_up_logging, use_threads
 
 if TYPE_CHECKING:
     from rhoma.manifest import IndexManifest
     from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Build an index of a database, change it, check it.",
-)
+app = new_app(no_args_is_help=True, help="Build an index of a database, change it, check it.")
 logger = logging.getLogger(__name__)
 
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="Directory of the index.")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
 from rhoma.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class QueryGroup(TyperGroup):
         if cmd_name not in ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         module, function, _ = ELSEWHERE[cmd_name]
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single = new_app()
         single.command(cmd_name)(getattr(importlib.import_module(module), function))
         return typer.main.get_command(single)
 
@@ -54,15 +54,7 @@ class QueryGroup(TyperGroup):
             formatter.write_dl(rows)
 
 
-app = typer.Typer(
-    cls=QueryGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Search an index: hits, alignments, report.",
-)
+app = new_app(cls=QueryGroup, no_args_is_help=True, help="Search an index: hits, alignments, report.")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
 from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
     from rhoma.train.run import Data
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train an encoder and its homology head: a model bundle.",
-)
+app = new_app(no_args_is_help=True, help="Train an encoder and its homology head: a model bundle.")
 logger = logging.getLogger(__name__)
 
 Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]
