@@ -9,7 +9,7 @@ workflow INDEX {
 
     main:
     fasta = channel.of([[id: 'database'], file(settings.database, glob: false)])
-    EMBED(fasta, settings.model_files, settings.model_name, '+', settings.device)
+    EMBED(fasta, settings.model_files, settings.model_weights, settings.model_name, '+', settings.device)
     INDEX_BUILD(fasta.join(EMBED.out.store, failOnDuplicate: true))
     index = INDEX_BUILD.out.index.first()
 

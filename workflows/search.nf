@@ -19,13 +19,15 @@ workflow SEARCH {
     QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
     batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
 
-    EMBED_QUERIES(batches, settings.model_files, settings.model_name, 'both', settings.device)
+    EMBED_QUERIES(batches, settings.model_files, settings.model_weights, settings.model_name, 'both', settings.device)
     MMSEQS_SEARCH(batches, index)
     retrieved = batches
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
         .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
     labels = settings.labels ? file(settings.labels, glob: false) : []
-    QUERY_SEARCH(retrieved, index, labels, settings.search_options)
+    // the null of cosines embeds on the processor: a bundle of our own only, not a large published encoder
+    light = settings.model_weights ? [] : settings.model_files
+    QUERY_SEARCH(retrieved, index, light, labels, settings.search_options)
 
     found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
     if (settings.aligner == 'cm') {

@@ -8,7 +8,8 @@ process EMBED {
 
     input:
     tuple val(meta), path(fasta)
-    path model, stageAs: 'model'         // bundle, or the weights of a published encoder
+    path model, stageAs: 'model'         // bundle; empty for a published encoder as it is
+    path weights, stageAs: 'weights'     // of a published encoder, alone or under a bundle
     val name                             // of that published encoder; empty for a bundle
     val strands
     val device
@@ -19,7 +20,7 @@ process EMBED {
 
     script:
     def args = task.ext.args ?: ''
-    def encoder = name ? "--model ${name} --model-dir ${model}" : "--model ${model}"
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     def where = [cpu: 'cpu', gpu: 'cuda', auto: 'auto'][device]
     prefix = task.ext.prefix ?: meta.id
     """

@@ -52,8 +52,7 @@ class Hit:
         tend: Last target position, inclusive.
         length: Columns of the alignment of query and target, gaps included; 0 where there is no alignment.
         identity: Identical columns over ``length``, between 0 and 1.
-        cosine: Best cosine of the target's windows to the query or to a homolog that was a query; nan if
-            none.
+        cosine: Best learned cosine of a window over the hit to a window of the query; nan without vectors.
         score: Minus the decimal logarithm of the E-value, without underflow (``source`` ``list``: fused rank
             score).
         bits: Bit score of the model named by ``source``; nan where only vectors speak.

@@ -254,7 +254,7 @@ def checkSamplesheet(schema, path) {
 }
 
 // Returns the typed parameters and what the processes make of them: `query_files`, `samplesheet` (of the queries as
-// they are staged), the encoder (`model_files`, `model_name`), options of commands. Ends the run, naming every problem, where there are any.
+// they are staged), the encoder (`model_files`, `model_weights`, `model_name`), options of commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
     def values = checked[0]
@@ -275,7 +275,8 @@ def readParameters(given, projectDir) {
     return values + [
         query_files: rows ? rows.collect { row -> row.fasta } : [values.input],
         samplesheet: rows ? stagedSamplesheet(rows) : '',
-        model_files: named ? file(values.model_dir, glob: false) : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
+        model_files: named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
+        model_weights: values.model_dir ? file(values.model_dir, glob: false) : [],
         model_name: named ? values.model : '',
         search_options: searchOptions(values),
         align_options: alignOptions(values),

@@ -8,6 +8,7 @@ process QUERY_SEARCH {
     input:
     tuple val(meta), path(fasta), path(store), path(mmseqs_hits)
     path index
+    path model, stageAs: 'model'         // bundle for the null of cosines; empty: no hits of vectors alone
     path labels
     val options
 
@@ -17,11 +18,12 @@ process QUERY_SEARCH {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = model ? "--model ${model}" : ''
     def names = labels ? "--labels ${labels}" : ''
     prefix = task.ext.prefix ?: meta.id
     """
     query.py search --batch ${fasta} --index ${index} --store ${store} --mmseqs ${mmseqs_hits} ${names} \\
-        --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
+        ${encoder} --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
     """
 
     stub:

@@ -34,8 +34,8 @@ class Quality:
         coverage: mean share of the query's positions that a homolog fills; empty likewise.
         pairs: base pairs of SS_cons.
         covarying: those with a compensatory change.
-        method: what made the alignment: ``cm``, ``profile`` (of the search), ``linsi``, ``xinsi`` or
-            ``single``.
+        method: what made the alignment: ``cm``, ``profile`` (of the search), ``linsi``, ``xinsi``, these with
+            ``+cm``, or ``single``.
     """
 
     query: str
