@@ -30,7 +30,7 @@ lint:
 	else echo "shellcheck is not installed: skipped"; fi
 
 unit:
-	pytest tests/unit
+	pytest --numprocesses auto --dist loadfile tests/unit
 
 pipeline:
 	pytest tests/pipeline
