@@ -133,7 +133,7 @@ def write_segment(
         },
         schema={"name": pl.String, "description": pl.String, "sequence": pl.Int64},
     ).write_parquet(directory / "members.parquet")
-    logger.info("7-mers of %d windows", total)
+    logger.info("k-mers of %d windows", total)
     spans = zip(windows.sequence.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
     Postings.of([sequences[number][start:end] for number, start, end in spans]).write(directory)
     vectors = np.lib.format.open_memmap(directory / VECTORS, mode="w+", dtype=np.float16, shape=(total, dimension))
@@ -209,7 +209,7 @@ class Segment:
 
     @cached_property
     def postings(self) -> Postings:
-        """Returns the windows of each 7-mer."""
+        """Returns the windows of each k-mer."""
         return Postings.read(self.directory, self.info.n_windows)
 
     @cached_property

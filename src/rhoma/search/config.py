@@ -11,14 +11,14 @@ class SearchConfig(BaseModel):
     """How a query is searched; frozen, unknown names are refused.
 
     Attributes:
-        shortlist: Best windows that each list (learned vectors, 7-mers) brings on each strand, and how many
+        shortlist: Best windows that each list (learned vectors, k-mers) brings on each strand, and how many
             targets the fused list of ``mode="list"`` holds.
         iterations: Rounds at most; 1 is a single pass.
         evalue: Hits up to this E-value are homologs: they enter the alignment.
         report_evalue: Hits up to this E-value are reported.
         inclusion_bits: Bit score from which a match builds the next round's model.
         inclusion_evalue: E-value up to which it does; both must hold.
-        expansion: Homologs whose stored vectors and 7-mers are new queries, a round.
+        expansion: Homologs whose stored vectors and k-mers are new queries, a round.
         sensitive: A covariance model picks the first homologs and ranks the last list.
         vectors: Which vectors retrieve.
         mode: ``rounds``; ``profile`` (a single pass of the query's profile); ``list`` (the fused list alone).

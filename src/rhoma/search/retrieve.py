@@ -1,7 +1,7 @@
 """The lists of windows that are worth scoring, and how they become one.
 
 A *candidate* is a window together with the strand on which it is like the query, numbered ``2 * row +
-minus``. Each list (learned vectors, 7-mers) keeps the best cosine of each candidate over all query windows
+minus``. Each list (learned vectors, k-mers) keeps the best cosine of each candidate over all query windows
 and over all homologs that became queries.
 """
 

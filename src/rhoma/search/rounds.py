@@ -189,7 +189,7 @@ class Rounds:
         return Outcome(model, regions, found, hits, cosines, list(dict.fromkeys(where.tolist())), self._own)
 
     def _cosines(self, candidates: NDArray[np.int64], where: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-        """Returns the best learned cosine of each region, of 7-mers where no vector met it, else nan."""
+        """Returns the best learned cosine of each region, of k-mers where no vector met it, else nan."""
         cosines = np.full((2, count), np.nan)
         for side, ranked in enumerate((self.retrieval.learned.best(), self.retrieval.kmers.best())):
             for candidate, region in zip(candidates.tolist(), where.tolist(), strict=False):

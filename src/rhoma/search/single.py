@@ -38,7 +38,7 @@ def list_hits(
 ) -> list[Hit]:
     """Returns the best ``config.shortlist`` targets of the fused lists (``mode="list"``), best first.
 
-    The lists are the learned vectors, the 7-mers, and the places of the other tool in their order, each with
+    The lists are the learned vectors, the k-mers, and the places of the other tool in their order, each with
     the best window of a target; ``score`` is the fused rank score, and ``evalue`` is infinite: ranks say
     nothing of chance.
     """
