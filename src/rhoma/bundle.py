@@ -12,8 +12,7 @@ from rhoma.encoders.compact import CompactConfig, CompactEncoder
 from rhoma.encoders.registry import load_encoder
 from rhoma.errors import ArtefactError
 from rhoma.heads import HeadConfig
-from rhoma.manifest import ModelManifest, artefact_directory, file_entries, write_manifest
-from rhoma.model import GRAPH
+from rhoma.manifest import GRAPH, ModelManifest, artefact_directory, file_entries, write_manifest
 from rhoma.network import HomologyNetwork
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputError
-from rhoma.manifest import MANIFEST, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
+from rhoma.manifest import GRAPH, MANIFEST, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Device = Literal["auto", "cpu", "cuda"]
-GRAPH = "network.onnx"
 # nucleotides a forward pass, padding included: states of a batch stay in the processor's cache
 _BATCH_NUCLEOTIDES = {"cpu": 4_096, "cuda": 131_072}
 
@@ -161,7 +160,7 @@ def load_embedder(
         DeviceError: ``cuda`` where there is no GPU.
         InputError: no such bundle or encoder.
     """
-    from rhoma.encoders.registry import PUBLIC
+    from rhoma.encoders.public import PUBLIC
 
     if model is not None and str(model) in PUBLIC and not Path(model).exists():
         return _public_embedder(str(model), device, threads, model_dir)
@@ -197,7 +196,8 @@ def load_embedder(
 
 
 def _public_embedder(name: str, device: Device, threads: int | None, model_dir: Path | str | None) -> BatchedEmbedder:
-    from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256
+    from rhoma.encoders.public import PUBLIC
+    from rhoma.encoders.registry import load_encoder, weights_sha256
     from rhoma.heads import HeadConfig
     from rhoma.network import HomologyNetwork
 

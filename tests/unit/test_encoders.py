@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from rhoma.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
-from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256  # noqa: E402
+from rhoma.encoders.public import PUBLIC  # noqa: E402
+from rhoma.encoders.registry import load_encoder, weights_sha256  # noqa: E402
 from rhoma.errors import ArtefactError, InputError, ToolError  # noqa: E402
 from rhoma.manifest import EncoderInfo  # noqa: E402
 

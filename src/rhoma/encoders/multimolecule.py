@@ -15,7 +15,7 @@ from rhoma.errors import ArtefactError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.encoders.registry import PublicEncoder
+    from rhoma.encoders.public import PublicEncoder
 
 
 class MultiMoleculeEncoder(nn.Module):

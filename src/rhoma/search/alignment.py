@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rhoma.profile import ProfileScorer
     from rhoma.search.chains import Chain
     from rhoma.search.database import Database
-    from rhoma.search.rounds import Outcome
+    from rhoma.search.outcome import Outcome
 
 
 @dataclass

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rhoma.profile import Match, Segment
+    from rhoma.search.outcome import Outcome
     from rhoma.search.regions import Region
-    from rhoma.search.rounds import Outcome
 
 # How far the distance of two stretches on the target may exceed that on the query, in nucleotides.
 SLACK = 300

@@ -13,7 +13,7 @@ from rhoma.profile import ProfileScorer
 from rhoma.search.alignment import stockholm
 from rhoma.search.chains import Chain, join_pieces, piece_chains, resolve
 from rhoma.search.piece import embed_queries, make_pieces
-from rhoma.search.rounds import Outcome, Rounds, RoundStats
+from rhoma.search.rounds import Rounds
 from rhoma.search.single import list_hits, vector_chains
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
+    from rhoma.search.outcome import Outcome, RoundStats
     from rhoma.search.piece import Embed, QueryVectors
     from rhoma.search.regions import Anchor
     from rhoma.sequences import Record

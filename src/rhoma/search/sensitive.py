@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rhoma.profile import ProfileScorer
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
+    from rhoma.search.outcome import Outcome
     from rhoma.search.piece import Piece
-    from rhoma.search.rounds import Outcome
 
 # Regions that the covariance model is shown, in either place.
 REGIONS = 150

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rhoma.profile import ProfileScorer
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
+    from rhoma.search.outcome import Outcome
     from rhoma.search.piece import Embed, Piece
     from rhoma.search.regions import Region
-    from rhoma.search.rounds import Outcome
     from rhoma.sequences import Record
 
 # Below this many nucleotides a query says too little for vectors alone to be evidence.

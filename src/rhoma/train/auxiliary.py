@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from rhoma.errors import InputError
 from rhoma.train.augment import decode
-from rhoma.train.loop import world
+from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,6 +15,7 @@ from torch.nn import functional
 from rhoma.errors import DeviceMemoryError
 from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
 from rhoma.train.loss import HomologyLoss
+from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,11 +43,6 @@ def embed_views(network: HomologyNetwork, sequences: list[str], precision: str) 
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         vectors = network(batch)
     return functional.normalize(vectors.float(), dim=-1)
-
-
-def world() -> tuple[int, int]:
-    """Return (rank, number of ranks) of this process; (0, 1) without torch.distributed."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 def backward(

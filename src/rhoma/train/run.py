@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from rhoma.bundle import write_bundle
 from rhoma.encoders.compact import CompactConfig, CompactEncoder
-from rhoma.encoders.registry import PUBLIC, load_encoder, weights_sha256
+from rhoma.encoders.public import PUBLIC
+from rhoma.encoders.registry import load_encoder, weights_sha256
 from rhoma.errors import InputError
 from rhoma.heads import HeadConfig
 from rhoma.manifest import sha256_file
@@ -23,9 +24,10 @@ from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
 from rhoma.train.checkpoint import load_best, restore
 from rhoma.train.data import load_families
-from rhoma.train.loop import train, world
+from rhoma.train.loop import train
 from rhoma.train.lora import add_adapters, merge_adapters
 from rhoma.train.loss import HomologyLoss
+from rhoma.train.ranks import world
 from rhoma.train.record import best_figures, curve, log_table, model_card
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import COMPACT, dump

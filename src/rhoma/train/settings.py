@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rhoma.encoders.registry import PUBLIC
+from rhoma.encoders.public import PUBLIC
 from rhoma.errors import InputError
 from rhoma.manifest import EncoderInfo
 from rhoma.train.config import TrainConfig
