@@ -20,8 +20,8 @@ def rotary(x: Tensor, base: float = 10_000.0) -> Tensor:
 def attend(query: Tensor, key: Tensor, value: Tensor, attention: Tensor) -> Tensor:
     """Return softmax attention (b, h, t, d) that never looks at positions where `attention` (b, t) is False.
 
-    On a CPU plain matrix products are used: forward and backward of the fused kernel take 1.7 times as long
-    there in bf16 at 128 positions (benchmarks/attention.py).
+    On a CPU plain matrix products are used: forward and backward of the fused kernel take 2.5 times as long there in
+    bf16, the precision of training, at 128 positions (benchmarks/attention.py).
     """
     mask = attention[:, None, None, :]
     if query.device.type != "cpu":
