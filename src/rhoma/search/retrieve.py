@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
-# Constant of reciprocal rank fusion: ranks far below it count alike. The usual 60 lets the middle of a weak list outvote
-# the top of a strong one (docs/decisions.md).
+# Constant of reciprocal rank fusion: ranks far below it count alike. The usual 60 lets the middle of a weak list
+# outvote the top of a strong one (docs/decisions.md).
 FUSION = 10.0
 # What the list of the learned vectors counts for beside the others, for the same reason.
 LEARNED = 0.5
