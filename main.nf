@@ -24,10 +24,15 @@ workflow {
             INDEX(settings)
         }
         else if (settings.workflow == 'evaluate') {
-            EVALUATE(settings)
+            rfam = settings.rfam ? file(settings.rfam, glob: false) : []
+            split = settings.split ? file(settings.split, glob: false) : []
+            EVALUATE(settings, settings.model_files, rfam, split, settings.preset ?: 'quick')
         }
         else if (settings.workflow == 'train') {
             TRAIN(settings)
+            if (settings.evaluation != 'none') {
+                EVALUATE(settings, TRAIN.out.bundle, TRAIN.out.rfam, TRAIN.out.split, settings.evaluation)
+            }
         }
         else if (settings.workflow == 'search') {
             if (settings.database) {

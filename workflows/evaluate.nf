@@ -12,28 +12,29 @@ include { EVALUATE_SPLIT     } from '../modules/evaluate/split'
 workflow EVALUATE {
     take:
     settings // map: typed parameters
+    model    // model bundle
+    rfam     // directory with Rfam; empty for a set of somebody's own
+    split    // its split; empty for the model's, or a new one
+    preset   // quick, standard or full
 
     main:
-    model = settings.model_files
-    preset = settings.preset ?: 'quick'
-    rfam = settings.rfam ? file(settings.rfam, glob: false) : []
     tools = settings.tools ? file(settings.tools, glob: false) : []
-    own = settings.rfam ? [] : [settings.queries, settings.targets, settings.labels].collect { path -> file(path, glob: false) }
+    given = [settings.queries, settings.targets, settings.labels]
+    own = settings.workflow == 'evaluate' && !settings.rfam ? given.collect { path -> file(path, glob: false) } : []
 
-    // the model was trained on one split, and only that split's test families are new to it
-    shipped = model.resolve('split.tsv')
-    if (!settings.rfam) {
-        split = channel.value([])
+    if (settings.workflow == 'train' || settings.split || own) {
+        parted = split
     }
-    else if (settings.split || shipped.exists()) {
-        split = channel.value(settings.split ? file(settings.split, glob: false) : shipped)
+    else if (model.resolve('split.tsv').exists()) {
+        // the model was trained on one split, and only that split's test families are new to it
+        parted = model.resolve('split.tsv')
     }
     else {
         EVALUATE_SPLIT(rfam, 1)
-        split = EVALUATE_SPLIT.out.split
+        parted = EVALUATE_SPLIT.out.split
     }
 
-    EVALUATE_DATASET(rfam, split, own, tools, preset, 1)
+    EVALUATE_DATASET(rfam, parted, own, tools, preset, 1)
     dataset = EVALUATE_DATASET.out.dataset
     databases = EVALUATE_DATASET.out.databases.splitText().map { line -> line.trim() }
     methods = EVALUATE_DATASET.out.methods.splitCsv(sep: '\t').map { row -> row[0] }
@@ -46,9 +47,13 @@ workflow EVALUATE {
 
     parts = channel.empty()
     ablations = channel.value([])
-    EVALUATE_EMBEDDING(dataset, rfam, split, model, preset, after)
+    command = settings.workflow == 'train' ? 'nextflow run main.nf --workflow train' : "make benchmark PRESET=${preset}"
+    if (own) {
+        command = 'nextflow run main.nf --workflow evaluate --queries Q --targets T --labels L'
+    }
+    EVALUATE_EMBEDDING(dataset, rfam, parted, model, preset, after)
     parts = parts.mix(EVALUATE_EMBEDDING.out.part)
-    if (settings.rfam) {
+    if (!own) {
         plain = EVALUATE_INDEX.out.index.filter { index -> index.name == 'plain.index' }
         EVALUATE_MSA(dataset, plain, model, preset, after)
         parts = parts.mix(EVALUATE_MSA.out.part)
@@ -64,7 +69,7 @@ workflow EVALUATE {
         parts.toSortedList { left, right -> left.name <=> right.name },
         tools,
         preset,
-        settings.rfam ? "make benchmark PRESET=${preset}" : 'nextflow run main.nf --workflow evaluate --queries Q --targets T --labels L',
+        command,
     )
     tables = EVALUATE_REPORT.out.tables
 

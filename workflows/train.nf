@@ -1,4 +1,4 @@
-// --workflow train: from a release of Rfam, or a directory with one, to a model bundle.
+// --workflow train: from a release of Rfam, or a directory with one, to a model bundle, which is measured afterwards.
 
 include { EVALUATE_SPLIT as TRAIN_SPLIT } from '../modules/evaluate/split'
 include { TRAIN_DEDUPLICATE             } from '../modules/train/deduplicate'
@@ -42,4 +42,6 @@ workflow TRAIN {
 
     emit:
     bundle // channel: model bundle
+    rfam = filtered // channel: directory with the sequences that were used
+    split // channel: families of training, validation and test
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ENCODER = "encoder.safetensors"
 HEAD = "head.safetensors"
+FINISH = "finish.safetensors"
 
 
 def write_bundle(
@@ -58,12 +59,17 @@ def write_bundle(
     network = network.cpu().eval()
     with artefact_directory(out) as directory:
         save_file(_half(network.head.state_dict()), directory / HEAD)
+        if network.finish.state_dict():
+            save_file(_half(network.finish.state_dict()), directory / FINISH)
         if info.kind == "compact" or info.config.get("adapted"):
             save_file(_half(network.encoder.state_dict()), directory / ENCODER)  # type: ignore[attr-defined]
-        if info.kind == "compact":
+        # the graph reads letters only
+        if info.kind == "compact" and not network.config.structure:
             from rhoma.export import export_graph
 
-            export_graph(load_network_parts(directory, info, network.config), directory, (ENCODER, HEAD), GRAPH)
+            parts = {"encoder": ENCODER, "head": HEAD, "finish": FINISH}
+            weights = {part: file for part, file in parts.items() if (directory / file).is_file()}
+            export_graph(load_network_parts(directory, info, network.config), directory, weights, GRAPH)
         for file, text in {"README.md": card, **(extra or {})}.items():
             (directory / file).write_text(text, encoding="utf-8")
         for path in directory.iterdir():
@@ -106,7 +112,9 @@ def load_network_parts(
         if (bundle / ENCODER).is_file():
             encoder.load_state_dict(_float(load_file(bundle / ENCODER)))
         network.head.load_state_dict(_float(load_file(bundle / HEAD)))
-    except (SafetensorError, RuntimeError, KeyError) as error:
+        if network.finish.state_dict():
+            network.finish.load_state_dict(_float(load_file(bundle / FINISH)))
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         first = str(error).strip().splitlines()[0]
         raise ArtefactError(f"the weights do not fit the manifest ({first})", path=bundle) from error
     return network.eval()

@@ -16,6 +16,7 @@ from torch.nn import functional
 from rhoma.encoders.protocol import TokenBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rhoma.network import HomologyNetwork
@@ -33,25 +34,25 @@ class _FromIds(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         present = ids > 0
-        return functional.normalize(self.network(TokenBatch(ids, present, present)), dim=-1)
+        return functional.normalize(self.network(TokenBatch(ids, present, present, letters=ids)), dim=-1)
 
 
-def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, str], name: str) -> None:
+def export_graph(network: HomologyNetwork, directory: Path, weights: Mapping[str, str], name: str) -> None:
     """Write `directory/name`: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows.
 
     Args:
         network: a network with the compact encoder, in fp32, on the processor.
         directory: the bundle, which holds the weights already.
-        weights: file names of the encoder's and of the head's weights; the graph points into them, so that
-            the weights are stored once.
+        weights: parts of the network (encoder, head, finish) and the files with their weights; the graph points
+            into them, so that the weights are stored once.
         name: of the graph's file.
 
     Raises:
-        ValueError: a parameter of the graph is in neither file.
+        ValueError: a parameter of the graph is in none of the files.
     """
     stored = {
         f"network.{part}.{key}": (file, entry)
-        for part, file in zip(("encoder", "head"), weights, strict=True)
+        for part, file in weights.items()
         for key, entry in safetensors_layout(directory / file).items()
     }
     wrapped = _FromIds(network).eval()
@@ -80,7 +81,7 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: tuple[str, 
     for tensor in model.graph.initializer:
         if tensor.name not in stored:
             if tensor.name.startswith("network."):
-                raise ValueError(f"{tensor.name} is in neither of {weights}")
+                raise ValueError(f"{tensor.name} is in none of {sorted(weights.values())}")
             kept.append(tensor)
             continue
         file, (dtype, shape, offset, length) = stored[tensor.name]

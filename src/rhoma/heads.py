@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from rhoma.finish import FILTERS
 from rhoma.pooling import AttentivePool, mean_pool
 from rhoma.transformer import Block
 
 
 class HeadConfig(BaseModel):
-    """Sizes of a head; the configuration is the truth about the number of layers."""
+    """Sizes of a head; the configuration is the truth about the number of layers.
+
+    With `structure` the head of any kind sees, beside the states, how probably each nucleotide pairs. `whitened` and
+    `words` are the axes that a network keeps of the head's vector and of soft words (rhoma.finish).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +29,15 @@ class HeadConfig(BaseModel):
     stride: int = 4
     pool_heads: int = 16
     dimension: int = 512
+    structure: bool = False
+    whitened: int = Field(default=0, ge=0)
+    words: int = Field(default=0, ge=0, le=FILTERS)
+
+    @model_validator(mode="after")
+    def _kept(self) -> HeadConfig:
+        if self.whitened > self.dimension:
+            raise ValueError(f"whitened {self.whitened} is more than the dimension {self.dimension}")
+        return self
 
 
 class TransformerHead(nn.Module):

@@ -273,7 +273,7 @@ def _torch_forward(
         try:
             # bf16 on a GPU moves a cosine by less than the fp16 that stores keep
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-                vectors = network(network.encoder.tokenize(sequences).to(device))
+                vectors = network(network.tokenize(sequences).to(device))
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError("the GPU's memory does not hold a batch of windows") from error
         result: NDArray[np.float32] = vectors.float().cpu().numpy()

@@ -41,6 +41,9 @@ def run(
     encoder: Annotated[str | None, typer.Option(help="compact, or a public encoder: rinalmo-micro ...")] = None,
     model_dir: ModelDir = None,
     head: Annotated[Literal["transformer", "pooled"] | None, typer.Option(help="Kind of head.")] = None,
+    structure: Annotated[
+        bool | None, typer.Option("--structure/--no-structure", help="Give the head pairing probabilities (ViennaRNA).")
+    ] = None,
     clan: Annotated[
         Literal["ignore", "positive", "negative"] | None, typer.Option(help="What clan-mates are to each other.")
     ] = None,
@@ -53,8 +56,17 @@ def run(
     synthetic: Annotated[int | None, typer.Option(min=0, help="Synthetic families a step.")] = None,
     views: Annotated[int | None, typer.Option(min=2, help="Views of a family.")] = None,
     negatives: Annotated[int | None, typer.Option(min=0, help="Shuffled and antisense views a step.")] = None,
+    emitted: Annotated[
+        int | None, typer.Option(min=0, help="Fill small families up to so many members from their models (cmemit).")
+    ] = None,
+    nearest: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of families that are another's nearest of another clan.")
+    ] = None,
     micro_batch: Annotated[int | None, typer.Option(min=0, help="Views a pass with gradients; 0: all at once.")] = None,
     window: Annotated[int | None, typer.Option(min=16, help="Length of a window.")] = None,
+    optimizer: Annotated[
+        Literal["adamw", "muon"] | None, typer.Option(help="muon: for the matrices, AdamW for the rest.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the contrastive loss.")] = None,
     masked: Annotated[float | None, typer.Option(min=0, help="Weight of the masked-letter loss.")] = None,
@@ -64,7 +76,10 @@ def run(
         int | None, typer.Option(min=0, help="Validations without gain before an early stop; 0: none.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
-    precision: Annotated[Literal["bf16", "fp32"] | None, typer.Option(help="Of the network.")] = None,
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"] | None, typer.Option(help="auto: bf16 where the device has it, else fp32.")
+    ] = None,
+    start: Annotated[Path | None, typer.Option(help="Bundle whose weights the training begins with.")] = None,
     workdir: Annotated[
         Path | None, typer.Option(help="Checkpoints; a stopped training goes on there. Default: OUT.work.")
     ] = None,
@@ -96,7 +111,9 @@ def run(
         "synthetic": synthetic,
         "views": views,
         "negatives": negatives,
+        "nearest": nearest,
         "micro_batch": micro_batch,
+        "optimizer": optimizer,
         "learning_rate": learning_rate,
         "temperature": temperature,
         "masked": masked,
@@ -111,8 +128,9 @@ def run(
     network = {
         "encoder": encoder,
         "name": None if encoder in (None, "compact") else f"rhoma-{encoder}",
-        "head": {"kind": head},
+        "head": {"kind": head, "structure": structure},
         "lora": lora,
+        "emitted": emitted,
         "gradient_checkpointing": gradient_checkpointing,
     }
     settings = resolve(preset=preset, file=config, given={**network, "train": loop})
@@ -135,6 +153,8 @@ def run(
                 workdir or out.with_name(out.name + ".work"),
                 device=where,
                 model_dir=model_dir,
+                start=start,
+                threads=threads,
                 progress=tell,
             )
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
@@ -165,6 +185,35 @@ def bundle(
     left = workdir / SETTINGS
     settings = resolve(file=config or (left if left.is_file() else None))
     figures = bundle_of_checkpoint(_data(rfam, split, threads, 1), workdir, out, settings, model_dir=model_dir)
+    logger.info("%s: %s", out, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+
+@app.command()
+def whiten(
+    model: Annotated[Path, typer.Option(help="Model bundle.")],
+    rfam: Rfam,
+    out: Out,
+    whitened: Annotated[int | None, typer.Option(min=0, help="Axes kept of the head's vector; 0: as it is.")] = None,
+    words: Annotated[int | None, typer.Option(min=0, help="Axes of soft words beside it; 0: none.")] = None,
+    model_dir: ModelDir = None,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Fit what finishes a bundle's vectors anew, without training: a bundle with the same encoder and head.
+
+    The training families of the bundle's split are the background.
+    """
+    use_threads(threads)
+    set_up_logging(quiet=quiet)
+    import torch
+
+    from rhoma.train.run import SETTINGS, SPLIT, refinish
+    from rhoma.train.settings import resolve
+
+    torch.set_num_threads(threads)
+    settings = resolve(file=model / SETTINGS, given={"whitened": whitened, "words": words})
+    figures = refinish(_data(rfam, model / SPLIT, threads, 1), settings, model, out, model_dir=model_dir)
     logger.info("%s: %s", out, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from rhoma.errors import InputError
 from rhoma.train.augment import decode
+from rhoma.train.precision import autocast
 from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
@@ -153,6 +154,6 @@ class Auxiliary(nn.Module):
     def _states(self, network: HomologyNetwork, sequences: list[str]) -> tuple[Tensor, Tensor]:
         device = self.letters.weight.device
         batch = network.encoder.tokenize(sequences).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with autocast(device, self.config.precision):
             states = network.encoder.encode(batch)
         return states.float(), batch.residues

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma.train.augment import AugmentConfig
+from rhoma.train.precision import Precision
 
 
 class TrainConfig(BaseModel):
@@ -19,6 +20,9 @@ class TrainConfig(BaseModel):
         negatives: views a step that are shuffled or reverse-complemented and have no relatives.
         clan: what other families of the same clan are: left out of the loss, relatives, or strangers.
         hard: share of families whose views are chosen to share few 6-mers.
+        optimizer: AdamW, or Muon for the matrices of linear layers and AdamW for the rest.
+        nearest: share of the families of a step that are drawn from those nearest to another one of the step, by
+            4-mers, and of another clan: the strangers that are hardest to tell apart.
         micro_batch: views a forward pass with gradients; more than that are cached (GradCache).
         patience: validations without a better score before training stops; 0 never stops early.
         masked: weight of the masked-language-model loss of the encoder's states; 0 leaves it out.
@@ -37,12 +41,14 @@ class TrainConfig(BaseModel):
     negatives: int = 64
     clan: Literal["ignore", "positive", "negative"] = "ignore"
     hard: float = 0.5
+    nearest: float = Field(default=0.0, ge=0, lt=1)
     temperature: float = Field(default=0.07, gt=0)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.1
     clip: float = 1.0
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = "auto"
     micro_batch: int = 0
     validate_every: int = 500
     patience: int = 0

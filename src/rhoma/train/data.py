@@ -79,6 +79,26 @@ def load_families(rfam: Path, keep: Iterable[str], *, min_length: int = 25, max_
     return families
 
 
+def add_aligned(families: Iterable[Family], directory: Path, *, min_length: int = 25, max_length: int = 1500) -> None:
+    """Add the rows of the seed alignments in `directory`, such as samples of models, to their families' members.
+
+    Raises:
+        InputError: the alignments are missing or damaged.
+    """
+    seeds = {seed.accession: seed for seed in read_seed(directory)}
+    for family in families:
+        if family.name not in seeds:
+            continue
+        seed = seeds[family.name]
+        for _, row in seed.rows:
+            sequence, pairs = ungapped_pairs(row, seed.structure)
+            if min_length <= len(sequence) <= max_length:
+                family.members.append(encode(sequence))
+                family.pairs.append(pairs)
+                # the columns are the model's, not those of the family's alignment
+                family.columns.append(None)
+
+
 def ungapped_pairs(row: str, structure: str) -> tuple[str, NDArray[np.int32]]:
     """Return an aligned row without gaps (upper-case RNA) and the partner of each position (-1: none).
 

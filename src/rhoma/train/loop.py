@@ -15,15 +15,19 @@ from torch.nn import functional
 from rhoma.errors import DeviceMemoryError
 from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
 from rhoma.train.loss import HomologyLoss
+from rhoma.train.optimizer import make_optimizer
+from rhoma.train.precision import autocast
 from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from rhoma.encoders.protocol import TokenBatch
     from rhoma.network import HomologyNetwork
     from rhoma.train.auxiliary import Auxiliary
     from rhoma.train.config import TrainConfig
+    from rhoma.train.precision import Precision
     from rhoma.train.sampler import Batch, Sampler
 
 
@@ -36,12 +40,20 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def embed_views(network: HomologyNetwork, sequences: list[str], precision: str) -> Tensor:
-    """Return unit vectors (n, d) float32 on the network's device, with gradients where these are enabled."""
+def embed_views(
+    network: HomologyNetwork,
+    sequences: list[str],
+    precision: Precision,
+    forward: Callable[[TokenBatch], Tensor] | None = None,
+) -> Tensor:
+    """Return unit vectors (n, d) float32 on the network's device, with gradients where these are enabled.
+
+    They are those of the head, which are trained, unless another `forward` is given.
+    """
     device = next(network.parameters()).device
-    batch = network.encoder.tokenize(sequences).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        vectors = network(batch)
+    batch = network.tokenize(sequences).to(device)
+    with autocast(device, precision):
+        vectors = (forward or network.learned)(batch)
     return functional.normalize(vectors.float(), dim=-1)
 
 
@@ -157,13 +169,7 @@ def train(
     """
     modules = [network] if auxiliary is None else [network, auxiliary]
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim > 1]
-    plain = [p for p in trained if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-    )
+    optimizer = make_optimizer(modules, config)
     loss = HomologyLoss(config.temperature, config.clan)
     log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
     since_best = _since_best(log)
@@ -173,9 +179,8 @@ def train(
         if config.patience and since_best >= config.patience:
             break
         rate = learning_rate(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.set_rate(rate)
+        optimizer.zero_grad()
         torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
         extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:

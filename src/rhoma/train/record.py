@@ -6,8 +6,11 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from rhoma.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from rhoma.train.settings import RunConfig
 
@@ -34,6 +37,23 @@ def log_table(log: Sequence[Mapping[str, float]]) -> str:
     for entry in log:
         writer.writerow([int(entry["step"]), *(f"{entry[n]:.6g}" if n in entry else "" for n in names[1:])])
     return out.getvalue()
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Return the log that `log_table` wrote.
+
+    Raises:
+        InputError: there is no such file, or it holds no steps.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        log = [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read as the log of a training ({error})", path=path) from error
+    if not log:
+        raise InputError("holds no steps", path=path)
+    return log
 
 
 def curve(log: Sequence[Mapping[str, float]]) -> str:
@@ -89,6 +109,7 @@ def model_card(
     split_sha256: str,
     licence: str,
     counts: Mapping[str, int],
+    whitened_later: bool = False,
 ) -> str:
     """Return the text of a bundle's ``README.md``.
 
@@ -99,6 +120,7 @@ def model_card(
         split_sha256: of the split file.
         licence: of the weights.
         counts: families by split.
+        whitened_later: whether the vectors were finished by a command of their own.
     """
     rows = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
     encoder = (
@@ -113,7 +135,7 @@ def model_card(
             f"# {config.name}",
             "",
             f"RNA windows of up to {window} nt to unit vectors: homologs lie close together. Encoder: {encoder}."
-            f" Head: {config.head.get('kind', 'transformer')}.",
+            f" Head: {config.head.get('kind', 'transformer')}.{_parts(config)}",
             "",
             "Use: `rhoma embed --fasta sequences.fasta --out sequences.store --model <this directory>`.",
             "",
@@ -137,16 +159,28 @@ def model_card(
             "| --- | --- |",
             *rows,
             "",
-            "`training.tsv` has every step, `curve.svg` shows them.",
+            "`training.tsv` has every step, `curve.svg` shows them."
+            + (" Their figures are those of the vectors before whitening." if whitened_later else ""),
             "",
             "## Made by",
             "",
             "```",
             f"rhoma train run --rfam <directory of the data> --split split.tsv --config config.yaml{needs}"
             " --out <bundle>",
+            *(["rhoma train whiten --model <bundle> --rfam <directory of the data> --out <this>"] * whitened_later),
             "```",
             "",
             f"Licence of the weights: {licence}.",
             "",
         ]
     )
+
+
+def _parts(config: RunConfig) -> str:
+    """Return what a vector consists of, beyond what the head makes."""
+    parts = []
+    if config.whitened:
+        parts.append(f"{config.whitened} axes of the head's vector, whitened")
+    if config.words:
+        parts.append(f"{config.words} axes of soft words, whitened")
+    return f" A vector has {', then '.join(parts)}." if parts else ""

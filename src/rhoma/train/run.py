@@ -11,31 +11,36 @@ import torch
 import torch.distributed as dist
 from pydantic import ValidationError
 
-from rhoma.bundle import write_bundle
+from rhoma.bundle import load_network, write_bundle
 from rhoma.encoders.compact import CompactConfig, CompactEncoder
 from rhoma.encoders.public import PUBLIC
 from rhoma.encoders.registry import load_encoder, weights_sha256
 from rhoma.errors import InputError
 from rhoma.heads import HeadConfig
-from rhoma.manifest import sha256_file
+from rhoma.manifest import MANIFEST, ModelManifest, read_manifest, sha256_file, verify_files
 from rhoma.network import HomologyNetwork
+from rhoma.pairing import CHANNELS
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
-from rhoma.train.checkpoint import load_best, restore
-from rhoma.train.data import load_families
+from rhoma.train.checkpoint import load_best, restore, trained_state
+from rhoma.train.data import add_aligned, load_families
+from rhoma.train.emit import emit_members
 from rhoma.train.loop import train
 from rhoma.train.lora import add_adapters, merge_adapters
 from rhoma.train.loss import HomologyLoss
 from rhoma.train.ranks import world
-from rhoma.train.record import best_figures, curve, log_table, model_card
+from rhoma.train.record import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import COMPACT, dump
 from rhoma.train.validate import Validation, embed_sequences
+from rhoma.train.whiten import fit_finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from rhoma.manifest import EncoderInfo
     from rhoma.train.data import Family
@@ -70,6 +75,7 @@ class Validate:
 
     def __init__(self, families: list[Family], strangers: list[Family], config: RunConfig) -> None:
         window = config.train.augment.window
+        self.strangers, self.window = strangers, window
         self.retrieval = Validation(
             families,
             strangers,
@@ -81,9 +87,10 @@ class Validate:
         self.loss = HomologyLoss(config.train.temperature, config.train.clan)
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
-        """Return the figures; `score` selects the model."""
+        """Return the figures; `score` selects the model. The network's vectors are finished on the way."""
+        fit_finish(network, self.strangers, self.window)
         figures = self.retrieval(network)
-        vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences))
+        vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences, network.learned))
         value = self.loss(vectors, torch.from_numpy(self.batch.labels), torch.from_numpy(self.batch.clans))
         return figures | {"validation_loss": float(value)}
 
@@ -96,6 +103,8 @@ def train_bundle(
     *,
     device: str = "cpu",
     model_dir: Path | None = None,
+    start: Path | None = None,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """Return the figures of the model bundle that it trains and writes to `out`.
@@ -107,6 +116,8 @@ def train_bundle(
         workdir: checkpoints and cached states; a training that stopped there is continued.
         device: ``cpu``, ``cuda`` or ``cuda:<n>``.
         model_dir: weights of a public encoder.
+        start: a bundle whose weights the training begins with.
+        threads: processor threads for the tools that prepare the data.
         progress: told (steps done, steps in all).
 
     Raises:
@@ -117,6 +128,9 @@ def train_bundle(
     rank, ranks = world()
     limits = {"min_length": config.min_length, "max_length": config.max_length}
     families = load_families(data.rfam, data.families("train"), **limits)
+    if config.emitted:
+        tell = progress if rank == 0 else None
+        add_emitted(families, data.rfam, config, workdir / "emitted", threads=threads, progress=tell)
     held_out = data.families("validation")
     validate: Callable[[HomologyNetwork], dict[str, float]] | None = None
     if held_out and rank == 0:
@@ -129,6 +143,8 @@ def train_bundle(
         workdir.mkdir(parents=True, exist_ok=True)
         (workdir / SETTINGS).write_text(dump(config), encoding="utf-8")
     network, info = make_network(config, model_dir=model_dir, device=device)
+    if start is not None:
+        begin_with(network, info, start, model_dir)
     if config.cache and not config.lora:
         _use_cache(network, info, families, config, workdir / "states", device, progress if rank == 0 else None)
     auxiliary = None
@@ -157,7 +173,7 @@ def train_bundle(
     )
     figures = best_figures(log)
     if rank == 0:
-        _write(out, network, info, data, config, log)
+        _write(out, network, info, data, config, log, families, figures)
     if ranks > 1:
         dist.barrier()
     return figures
@@ -183,8 +199,30 @@ def bundle_of_checkpoint(
     config = config.model_copy(update={"train": loop})
     network, info = make_network(config, model_dir=model_dir)
     restore(network, weights)
-    _write(out, network, info, data, config, log)
-    return best_figures(log)
+    limits = {"min_length": config.min_length, "max_length": config.max_length}
+    families = load_families(data.rfam, data.families("train"), **limits)
+    figures = best_figures(log)
+    _write(out, network, info, data, config, log, families, figures)
+    return figures
+
+
+def refinish(
+    data: Data, config: RunConfig, model: Path, out: Path, *, model_dir: Path | None = None
+) -> dict[str, float]:
+    """Return the figures of the bundle `model` after finishing its vectors as `config` says; written to `out`.
+
+    Raises:
+        InputError: `model` is no bundle, has no log of its training, or the settings are of another network.
+        ArtefactError: it is damaged.
+    """
+    network, info = make_network(config, model_dir=model_dir)
+    begin_with(network, info, model, model_dir)
+    limits = {"min_length": config.min_length, "max_length": config.max_length}
+    families, held_out = (load_families(data.rfam, data.families(w), **limits) for w in ("train", "validation"))
+    log = read_log(model / LOG)
+    figures = best_figures(log) | Validate(held_out, families, config)(network.eval())
+    _write(out, network, info, data, config, log, families, figures, whitened_later=True)
+    return figures
 
 
 def make_network(
@@ -200,7 +238,7 @@ def make_network(
     info = config.encoder_info()
     torch.manual_seed(config.train.seed)
     try:
-        head = HeadConfig.model_validate(config.head)
+        head = HeadConfig.model_validate(config.head | {"whitened": config.whitened, "words": config.words})
         compact = CompactConfig.model_validate(config.compact)
     except ValidationError as error:
         raise InputError(f"settings of the network: {error.errors()[0]['msg']}") from error
@@ -216,6 +254,65 @@ def make_network(
         else:
             encoder = FrozenEncoder(encoder)
     return HomologyNetwork(encoder, head).to(device), info
+
+
+def add_emitted(
+    families: list[Family],
+    rfam: Path,
+    config: RunConfig,
+    directory: Path,
+    *,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Fill the small ones of `families` up to ``config.emitted`` members, by samples kept in `directory`.
+
+    Raises:
+        ArtefactError: `directory` holds other samples.
+        ToolError: Infernal is missing or fails.
+    """
+    wanted = {f.name: config.emitted - len(f.members) for f in families if len(f.members) < config.emitted}
+    rank, ranks = world()
+    if rank == 0:
+        emit_members(rfam, wanted, directory, seed=config.train.seed, threads=threads, progress=progress)
+    if ranks > 1:
+        dist.barrier()
+    add_aligned(families, directory, min_length=config.min_length, max_length=config.max_length)
+
+
+def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_dir: Path | None = None) -> None:
+    """Fill the parts of `network` that are trained with the weights of the bundle `start`.
+
+    Raises:
+        InputError: `start` is no bundle, or of another encoder or head.
+        ArtefactError: it is damaged.
+    """
+    if not (start / MANIFEST).is_file():
+        raise InputError("is no model bundle", path=start, remedy=f"give a directory with {MANIFEST}")
+    manifest = read_manifest(start, ModelManifest)
+    verify_files(start, manifest)
+    head = HeadConfig.model_validate(manifest.head)
+    widened = network.config.structure and not head.structure
+    # what finishes the vectors is fitted anew
+    free = {"whitened": network.config.whitened, "words": network.config.words}
+    if widened:
+        free["structure"] = True
+    if (manifest.encoder, head.model_copy(update=free)) != (info, network.config):
+        raise InputError(
+            "has another encoder or head than the settings of this training",
+            path=start,
+            remedy=f"train with the encoder and head of its {SETTINGS}",
+        )
+    known = load_network(start, manifest, model_dir=model_dir).state_dict()
+    if widened:
+        # every head takes its input by one layer; what it does not know yet counts nothing at first
+        known["head.project.weight"] = _widen(known["head.project.weight"], CHANNELS)
+    restore(network, {name: known[name] for name in trained_state(network)})
+
+
+def _widen(weight: Tensor, channels: int) -> Tensor:
+    """Return a layer's weight (out, in, ...) with so many further inputs, of weight zero."""
+    return torch.cat([weight, weight.new_zeros(weight.shape[0], channels, *weight.shape[2:])], dim=1)
 
 
 def _use_cache(
@@ -257,17 +354,29 @@ def _write(
     data: Data,
     config: RunConfig,
     log: list[dict[str, float]],
+    families: list[Family],
+    figures: dict[str, float],
+    *,
+    whitened_later: bool = False,
 ) -> None:
+    window = config.train.augment.window
+    fit_finish(network, families, window)
     if isinstance(network.encoder, FrozenEncoder):
         network.encoder = network.encoder.source
     merge_adapters(network.encoder)
     hashes = {name: sha256_file(data.rfam / name) for name in (FAMILIES, SEED, MEMBERS)}
     split_sha256 = hashlib.sha256(data.split_text.encode()).hexdigest()
-    figures = best_figures(log)
     licence = PUBLIC[config.encoder].licence if info.config.get("adapted") else "MIT"
     counts = {name: len(data.families(name)) for name in ("train", "validation", "test")}
-    card = model_card(config, figures, data=hashes, split_sha256=split_sha256, licence=licence, counts=counts)
-    window = config.train.augment.window
+    card = model_card(
+        config,
+        figures,
+        data=hashes,
+        split_sha256=split_sha256,
+        licence=licence,
+        counts=counts,
+        whitened_later=whitened_later,
+    )
     write_bundle(
         out,
         network,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,19 @@ class Batch:
     clans: NDArray[np.int64]
 
 
+_PROFILED = 20
+_NEIGHBOURS = 8
+
+
+def _profile(codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the unit root counts of 4-mers, (256,)."""
+    digits = codes[codes < 4].astype(np.int64)
+    words = sum(digits[k : len(digits) - 3 + k] * 4**k for k in range(4))
+    counts = np.sqrt(np.bincount(words, minlength=256).astype(np.float64))
+    unit: NDArray[np.float64] = counts / max(float(np.linalg.norm(counts)), 1e-6)
+    return unit
+
+
 class Sampler:
     """Draws families evenly (not members), so that large families do not rule the loss."""
 
@@ -45,7 +59,7 @@ class Sampler:
         config = self.config
         rng = np.random.default_rng([config.seed, step])
         count = min(config.families, len(self.families))
-        chosen = rng.choice(len(self.families), size=count, replace=False)
+        chosen = self._families(count, rng)
         views: list[NDArray[np.uint8]] = []
         labels: list[int] = []
         clans: list[int] = []
@@ -68,6 +82,33 @@ class Sampler:
             labels.append(fresh + number)
             clans.append(own_clan + fresh + number)
         return Batch(sequences, np.array(labels), np.array(clans))
+
+    def _families(self, count: int, rng: np.random.Generator) -> list[int]:
+        near = int(self.config.nearest * count)
+        chosen = [int(index) for index in rng.choice(len(self.families), size=count - near, replace=False)]
+        taken = set(chosen)
+        while near:
+            neighbours = self._neighbours[chosen[int(rng.integers(len(chosen)))]]
+            free = [int(index) for index in neighbours if int(index) not in taken]
+            # where all neighbours are there already, any other family serves
+            pick = free[0] if free else next(i for i in map(int, rng.permutation(len(self.families))) if i not in taken)
+            chosen.append(pick)
+            taken.add(pick)
+            near -= 1
+        return chosen
+
+    @cached_property
+    def _neighbours(self) -> NDArray[np.int64]:
+        """Return (families, k) the nearest families of other clans, nearest first, by mean root counts of 4-mers."""
+        profiles = np.stack([np.mean([_profile(m) for m in f.members[:_PROFILED]], axis=0) for f in self.families])
+        profiles -= profiles.mean(axis=0)
+        profiles /= np.maximum(np.linalg.norm(profiles, axis=1, keepdims=True), 1e-6)
+        similarity = profiles @ profiles.T
+        similarity[self.clans[:, None] == self.clans[None, :]] = -np.inf
+        order = np.argsort(-similarity, axis=1, kind="stable")[:, :_NEIGHBOURS]
+        # a family stands for a neighbour that it has not, where other clans are few
+        own = np.arange(len(order))[:, None]
+        return np.where(similarity[own, order] > -np.inf, order, own)
 
     def _real(self, index: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
         family, config = self.families[index], self.config.augment

@@ -30,6 +30,10 @@ class RunConfig(BaseModel):
         lora: rank of LoRA adapters on a public encoder; 0 leaves the encoder frozen.
         gradient_checkpointing: less memory for more time, with adapters.
         cache: keep the states of a frozen encoder on disk.
+        whitened: axes kept of the whitened vector; 0 leaves the head's vector as it is.
+        words: axes of soft words beside it; 0 for none.
+        emitted: training families with fewer members are filled up to so many by samples of their covariance models
+            (Infernal); 0 for none.
         stride: distance of windows in an index.
         min_length: shortest sequence that is used, in nucleotides.
         max_length: longest sequence that is used.
@@ -42,9 +46,12 @@ class RunConfig(BaseModel):
     encoder: str = COMPACT
     compact: dict[str, Any] = {}
     head: dict[str, Any] = {}
+    whitened: int = Field(default=192, ge=0)
+    words: int = Field(default=320, ge=0)
     lora: int = Field(default=0, ge=0)
     gradient_checkpointing: bool = False
     cache: bool = False
+    emitted: int = Field(default=0, ge=0)
     stride: int = Field(default=64, ge=1)
     min_length: int = Field(default=25, ge=1)
     max_length: int = Field(default=1500, ge=1)
@@ -84,6 +91,8 @@ _PAPER: dict[str, Any] = {
     "name": "jiang2025",
     "encoder": "rinalmo-giga",
     "head": {"kind": "pooled", "hidden_size": 512, "layers": 6, "heads": 8, "dimension": 512},
+    "whitened": 0,
+    "words": 0,
     "cache": True,
     "stride": 511,
     "min_length": 50,

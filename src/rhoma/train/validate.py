@@ -14,10 +14,12 @@ from rhoma.train.loop import embed_views
 from rhoma.windows import tile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from rhoma.encoders.protocol import TokenBatch
     from rhoma.network import HomologyNetwork
     from rhoma.train.data import Family
 
@@ -27,15 +29,24 @@ _CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
 
 
 def embed_sequences(
-    network: HomologyNetwork, sequences: Sequence[str], *, batch: int = 128, precision: str = "bf16"
+    network: HomologyNetwork, sequences: Sequence[str], forward: Callable[[TokenBatch], Tensor], *, batch: int = 128
 ) -> NDArray[np.float32]:
-    """Return unit vectors (n, d) in the order given; sequences of like length share a batch."""
+    """Return unit vectors (n, d) in the order given; sequences of like length share a batch.
+
+    Args:
+        network: makes the tokens.
+        sequences: upper-case RNA.
+        forward: from tokens to vectors: the network itself, or a part of it.
+        batch: sequences a pass.
+    """
     order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-    out = np.empty((len(sequences), network.dimension), dtype=np.float32)
+    parts = []
     with torch.no_grad():
         for start in range(0, len(order), batch):
-            rows = order[start : start + batch]
-            out[rows] = embed_views(network, [sequences[i] for i in rows], precision).cpu().numpy()
+            rows = [sequences[i] for i in order[start : start + batch]]
+            parts.append(embed_views(network, rows, "auto", forward).cpu().numpy())
+    out = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
+    out[order] = np.concatenate(parts)
     return out
 
 
@@ -92,13 +103,13 @@ class Validation:
             queries.append(decode(members[0]))
             query_family.append(number)
             for member in members[1:]:
-                targets.append(_flanked(member, rng))
+                targets.append(flanked(member, rng))
                 target_family.append(number)
         if not queries:
             raise InputError("no validation family has two members that differ: there is nothing to retrieve")
         for _ in range(background):
             family = strangers[int(rng.integers(len(strangers)))]
-            targets.append(_flanked(family.members[int(rng.integers(len(family.members)))], rng))
+            targets.append(flanked(family.members[int(rng.integers(len(family.members)))], rng))
             target_family.append(-1)
         self.query_family, self.target_family = np.array(query_family), np.array(target_family)
         self.query_windows, self.query_of = _windows(queries, window, stride)
@@ -113,17 +124,21 @@ class Validation:
 
         `score`, which selects the model, is the mean average precision of the sum.
         """
-        query = embed_sequences(network, self.query_windows)
-        target = embed_sequences(network, self.target_windows)
+        figures = {name: float(values.mean()) for name, values in self.by_query(network).items()}
+        figures["score"] = figures["both_map"]
+        return figures
+
+    def by_query(self, network: HomologyNetwork) -> dict[str, NDArray[np.float64]]:
+        """Return the same figures without the score, each as an array (queries,)."""
+        query, target = (embed_sequences(network, w, network) for w in (self.query_windows, self.target_windows))
         learned = self._best(query @ target.T)
-        figures: dict[str, float] = {}
+        figures = {}
         for name, scores in (
             ("learned", learned),
             ("words", self.words),
             ("both", self.words + 0.5 * learned),
         ):
             figures |= {f"{name}_{key}": value for key, value in self._figures(scores).items()}
-        figures["score"] = figures["both_map"]
         return figures
 
     def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,7 +148,7 @@ class Validation:
         best: NDArray[np.float32] = np.maximum.reduceat(by_target, starts, axis=0)
         return best
 
-    def _figures(self, scores: NDArray[np.float32]) -> dict[str, float]:
+    def _figures(self, scores: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         clans = np.array([*self.clans, ""])
         rows = []
         for family, score in zip(self.query_family, scores, strict=True):
@@ -144,8 +159,7 @@ class Validation:
             precision = (found[hits] / (np.flatnonzero(hits) + 1)).mean()
             at10, at100, at1000 = (found[min(k, len(found)) - 1] for k in (10, 100, 1000))
             rows.append((precision, at10 / min(found[-1], 10), at100 / found[-1], at1000 / found[-1]))
-        means = np.mean(rows, axis=0).tolist()
-        return dict(zip(("map", "recall10", "recall100", "recall1000"), means, strict=True))
+        return dict(zip(("map", "recall10", "recall100", "recall1000"), np.array(rows).T, strict=True))
 
 
 def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3) -> list[NDArray[np.uint8]]:
@@ -160,7 +174,8 @@ def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3)
     return [members[k] for k in kept]
 
 
-def _flanked(codes: NDArray[np.uint8], rng: np.random.Generator) -> str:
+def flanked(codes: NDArray[np.uint8], rng: np.random.Generator) -> str:
+    """Return the sequence between random flanks of 30 to 149 nt each, of its own composition."""
     composition = np.bincount(codes[codes < 4], minlength=4) + 1.0
     left, right = (
         rng.choice(4, size=int(rng.integers(30, 150)), p=composition / composition.sum()).astype(np.uint8)

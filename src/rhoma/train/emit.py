@@ -1,0 +1,88 @@
+"""Samples of covariance models for families with few members (Infernal's cmbuild and cmemit)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rhoma import tools
+from rhoma.errors import ArtefactError
+from rhoma.manifest import artefact_directory
+from rhoma.rfam import SEED, read_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rhoma.rfam import Seed
+
+_TABLE = "emitted.json"
+# a model is made for its samples only, so its search filters are calibrated as shortly as cmbuild allows
+_SHORT = [argument for option in ("--EmN", "--EvN", "--ElfN", "--EgfN") for argument in (option, "50")]
+
+
+def emit_members(
+    rfam: Path,
+    wanted: Mapping[str, int],
+    directory: Path,
+    *,
+    seed: int = 1,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Return `directory` once its ``seed.sto.gz`` holds samples, aligned to their models with SS_cons.
+
+    A model is built of the family's seed alignment with cmbuild's default entropy weighting, so that its samples are as
+    far from each other as remote homologs are. What is there already from the same request is used again.
+
+    Args:
+        rfam: directory with the seed alignments.
+        wanted: family -> number of samples.
+        directory: made here.
+        seed: of cmemit.
+        threads: models built at a time.
+        progress: told (families done, families in all).
+
+    Raises:
+        ArtefactError: `directory` holds the samples of another request.
+        InputError: the seed alignments cannot be read.
+        ToolError: Infernal is missing or fails.
+    """
+    request = {"seed": seed, "wanted": dict(sorted(wanted.items()))}
+    if directory.exists():
+        try:
+            found = json.loads((directory / _TABLE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtefactError(f"cannot be read ({error})", path=directory, remedy="delete it") from error
+        if found != request:
+            raise ArtefactError("holds samples for other families or settings", path=directory, remedy="delete it")
+        return directory
+    alignments = [alignment for alignment in read_seed(rfam) if wanted.get(alignment.accession)]
+
+    def sample(alignment: Seed) -> str:
+        return _samples(alignment, wanted[alignment.accession], seed)
+
+    with artefact_directory(directory) as made, ThreadPoolExecutor(threads) as pool:
+        with gzip.open(made / SEED, "wt", encoding="utf-8") as handle:
+            for number, text in enumerate(pool.map(sample, alignments), start=1):
+                handle.write(text)
+                if progress is not None:
+                    progress(number, len(alignments))
+        (made / _TABLE).write_text(json.dumps(request), encoding="utf-8")
+    return directory
+
+
+def _samples(alignment: Seed, count: int, seed: int) -> str:
+    """Return a Stockholm alignment of `count` samples of the alignment's covariance model."""
+    rows = [f"s{number} {row}" for number, (_, row) in enumerate(alignment.rows)]
+    text = "\n".join(["# STOCKHOLM 1.0", *rows, f"#=GC SS_cons {alignment.structure}", "//", ""])
+    with tempfile.TemporaryDirectory(prefix="rhoma_") as scratch:
+        source, model = Path(scratch) / "family.sto", Path(scratch) / "family.cm"
+        source.write_text(text, encoding="utf-8")
+        tools.run(["cmbuild", "-F", "-n", alignment.accession, *_SHORT, model, source])
+        emitted = tools.run(["cmemit", "-a", "-N", str(count), "--seed", str(seed), model]).stdout
+    first, rest = emitted.split("\n", 1)
+    return f"{first}\n#=GF AC {alignment.accession}\n{rest}"

@@ -1,0 +1,29 @@
+"""Where half precision pays: GPUs, and processors with matrix units for bf16."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+@cache
+def processor_has_bf16() -> bool:
+    """Return whether this processor multiplies bf16 itself (AMX, AVX-512, Arm).
+
+    Without that torch emulates it, and a training step takes more than twenty times as long as in fp32
+    (benchmarks/embed.py --strides).
+    """
+    return any(present for name, present in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Return the context in which a network runs; ``auto`` is bf16 wherever the device has it, else fp32."""
+    half = precision == "bf16" or (precision == "auto" and (device.type != "cpu" or processor_has_bf16()))
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
