@@ -6,8 +6,8 @@
 
 The first two print, for each runtime: windows and residues a second, milliseconds a window, floating-point operations a
 second of the network's matrix products, and that as a share of the rate that one large matrix product reaches on the
-same device and threads. `--strides` prints milliseconds a window of a training step (forward and backward, bf16) of
-untrained compact networks whose heads have these strides.
+same device and threads. `--strides` prints milliseconds a window of a training step (forward and backward, in
+`--precision`) of untrained compact networks whose heads have these strides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from rhoma.heads import HeadConfig
 from rhoma.model import load_embedder
 from rhoma.network import HomologyNetwork
 from rhoma.train.loop import embed_views
+
+if TYPE_CHECKING:
+    from rhoma.train.precision import Precision
 
 
 def product_rate(device: str, dtype: torch.dtype, size: int) -> float:
@@ -49,7 +52,7 @@ def operations(model: str | None, model_dir: str | None, sequences: list[str]) -
     return float(counter.get_total_flops())
 
 
-def stride_table(strides: list[int], sequences: list[str], repeats: int) -> None:
+def stride_table(strides: list[int], sequences: list[str], repeats: int, precision: Precision) -> None:
     """Print the time of forward and backward for each stride of the head."""
     print("stride\tms_window")
     for stride in strides:
@@ -57,7 +60,7 @@ def stride_table(strides: list[int], sequences: list[str], repeats: int) -> None
         times = []
         for _ in range(repeats + 1):
             start = time.perf_counter()
-            embed_views(network, sequences, "bf16").sum().backward()
+            embed_views(network, sequences, precision).sum().backward()
             times.append(time.perf_counter() - start)
         print(f"{stride}\t{1e3 * statistics.median(times[1:]) / len(sequences):.3f}")
 
@@ -73,12 +76,13 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--strides", help="such as 1,4: time training steps of heads with these strides instead")
+    parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto", help="of training steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rng = np.random.default_rng(0)
     sequences = ["".join(rng.choice(list("ACGU"), size=options.length)) for _ in range(options.windows)]
     if options.strides:
-        stride_table([int(s) for s in options.strides.split(",")], sequences, options.repeats)
+        stride_table([int(s) for s in options.strides.split(",")], sequences, options.repeats, options.precision)
         return
     work = operations(options.model, options.model_dir, sequences[:32]) / 32 * options.windows
     gpu = options.device == "cuda"

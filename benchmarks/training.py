@@ -1,6 +1,6 @@
 """What each choice of the training is worth: short trainings from the same weights, the same batches, the same queries.
 
-    python benchmarks/training.py --rfam ../shared/data/rfam --steps 150 --variants base,muon
+    python benchmarks/training.py --rfam ../shared/data/rfam --steps 150 --variants base,nearest
 
 Every variant continues the shipped encoder for `--steps` steps of a smaller batch on its split's training families and
 is then measured on the validation families (flanked members among others, see rhoma.train.validate). Prints a row a
@@ -23,9 +23,11 @@ import torch
 from rhoma.evaluate.splits import read_split
 from rhoma.model import shipped_bundle
 from rhoma.train.auxiliary import Auxiliary
+from rhoma.train.build import begin_with, make_network
 from rhoma.train.data import load_families
+from rhoma.train.emit import add_emitted
 from rhoma.train.loop import train
-from rhoma.train.run import Validate, add_emitted, begin_with, make_network
+from rhoma.train.run import Validate
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
 
@@ -34,7 +36,6 @@ _COMMON = {"families": 32, "synthetic": 16, "negatives": 32, "learning_rate": 7e
 VARIANTS: dict[str, dict[str, Any]] = {
     "start": {},
     "base": {},
-    "muon": {"train": {"optimizer": "muon"}},
     "emitted": {"emitted": 8},
     "nearest": {"train": {"nearest": 0.5}},
     "structure": {"head": {"structure": True}},

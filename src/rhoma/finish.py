@@ -1,7 +1,8 @@
 """From the vector that training made to the one that is searched: whitening, and a part that counts soft words.
 
-Neither has anything to train. A contrastive loss leaves most of the variance in few directions; whitening (Su et al. 2021,
-for sentence vectors) gives the others back their say. Soft words are what a k-mer counter sees, in a few hundred numbers.
+Neither has anything to train. A contrastive loss leaves most of the variance in few directions; whitening (Su et al.
+2021, for sentence vectors) gives the others back their say. Soft words are what a k-mer counter sees, in a few hundred
+numbers.
 """
 
 from __future__ import annotations

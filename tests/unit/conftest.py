@@ -72,6 +72,8 @@ def tiny_settings() -> dict[str, object]:
         "name": "tiny",
         "compact": {"embedding_size": 8, "hidden_size": 16, "kernel": 5, "max_length": 200},
         "head": {"hidden_size": 16, "layers": 1, "heads": 2, "pool_heads": 4, "dimension": 32},
+        "whitened": 16,
+        "words": 16,
         "stride": 32,
         "train": {
             "steps": 6,
@@ -91,7 +93,7 @@ def tiny_settings() -> dict[str, object]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_settings: dict[str, object]) -> Path:
     """Returns a bundle of an untrained compact network with windows of 64."""
     from rhoma.bundle import write_bundle
-    from rhoma.train.run import make_network
+    from rhoma.train.build import make_network
     from rhoma.train.settings import resolve
 
     config = resolve(given=tiny_settings)

@@ -14,10 +14,11 @@ torch.set_num_threads(1)
 from rhoma.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
 from rhoma.errors import ArtefactError, InputError  # noqa: E402
 from rhoma.model import load_embedder  # noqa: E402
+from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.cache import FrozenEncoder, StateCache, batch_keys, fill_cache, member_windows  # noqa: E402
 from rhoma.train.checkpoint import trained_state  # noqa: E402
 from rhoma.train.lora import add_adapters, merge_adapters  # noqa: E402
-from rhoma.train.run import Data, make_network, train_bundle  # noqa: E402
+from rhoma.train.run import Data, train_bundle  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

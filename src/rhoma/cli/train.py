@@ -64,9 +64,6 @@ def run(
     ] = None,
     micro_batch: Annotated[int | None, typer.Option(min=0, help="Views a pass with gradients; 0: all at once.")] = None,
     window: Annotated[int | None, typer.Option(min=16, help="Length of a window.")] = None,
-    optimizer: Annotated[
-        Literal["adamw", "muon"] | None, typer.Option(help="muon: for the matrices, AdamW for the rest.")
-    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the contrastive loss.")] = None,
     masked: Annotated[float | None, typer.Option(min=0, help="Weight of the masked-letter loss.")] = None,
@@ -113,7 +110,6 @@ def run(
         "negatives": negatives,
         "nearest": nearest,
         "micro_batch": micro_batch,
-        "optimizer": optimizer,
         "learning_rate": learning_rate,
         "temperature": temperature,
         "masked": masked,
@@ -179,8 +175,8 @@ def bundle(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.train.run import SETTINGS, bundle_of_checkpoint
-    from rhoma.train.settings import resolve
+    from rhoma.train.run import bundle_of_checkpoint
+    from rhoma.train.settings import SETTINGS, resolve
 
     left = workdir / SETTINGS
     settings = resolve(file=config or (left if left.is_file() else None))
@@ -208,8 +204,8 @@ def whiten(
     set_up_logging(quiet=quiet)
     import torch
 
-    from rhoma.train.run import SETTINGS, SPLIT, refinish
-    from rhoma.train.settings import resolve
+    from rhoma.train.run import SPLIT, refinish
+    from rhoma.train.settings import SETTINGS, resolve
 
     torch.set_num_threads(threads)
     settings = resolve(file=model / SETTINGS, given={"whitened": whitened, "words": words})

@@ -22,7 +22,8 @@ class TokenBatch:
         residues: (b, t) bool, True only where a token stands for a nucleotide (no cls, eos, padding).
         pairing: (b, t, 2) float32 where a head asks for it: how probably a residue pairs with a later one, and with an
             earlier one.
-        letters: (b, t) int64 where a network asks for it: 1 to 4 for A, C, G, U at residues, 5 for other letters, 0 elsewhere.
+        letters: (b, t) int64 where a network asks for it: 1 to 4 for A, C, G, U at residues, 5 for other letters,
+            0 elsewhere.
     """
 
     ids: Tensor

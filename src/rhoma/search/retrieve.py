@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 # Constant of reciprocal rank fusion: ranks far below it count alike. The usual 60 lets the middle of a weak list
 # outvote the top of a strong one (docs/decisions.md).
 FUSION = 10.0
-# What the list of the learned vectors counts for beside the others, for the same reason.
-LEARNED = 0.5
 
 
 @dataclass
@@ -71,19 +69,16 @@ class RankedList:
         return dict(zip(self.candidates.tolist(), self.scores.tolist(), strict=True))
 
 
-def fuse(lists: Sequence[NDArray[np.int64]], weights: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def fuse(lists: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Returns the union of ranked lists and its scores by reciprocal rank fusion, best first, ties by number.
 
     Args:
         lists: Distinct candidates, best first, of each list.
-        weights: What each list counts for.
     """
     if not any(len(ranked) for ranked in lists):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
     everything = np.concatenate(lists)
-    points = np.concatenate(
-        [weight / (FUSION + 1 + np.arange(len(ranked))) for ranked, weight in zip(lists, weights, strict=True)]
-    )
+    points = np.concatenate([1 / (FUSION + 1 + np.arange(len(ranked))) for ranked in lists])
     union, where = np.unique(everything, return_inverse=True)
     scores = np.bincount(where, weights=points, minlength=len(union))
     order = np.lexsort((union, -scores))
@@ -124,7 +119,7 @@ class Retrieval:
 
     def shortlist(self) -> NDArray[np.int64]:
         """Returns the union of the best of both lists, by fused rank; nothing of either list is lost."""
-        return fuse([self.learned.top(2 * self.count), self.kmers.top(2 * self.count)], (LEARNED, 1.0))[0]
+        return fuse([self.learned.top(2 * self.count), self.kmers.top(2 * self.count)])[0]
 
     def _k(self) -> int:
         return min(self.count, max(1, self.index.n_windows))

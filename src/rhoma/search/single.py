@@ -11,7 +11,7 @@ from rhoma.evalue import shuffle_null
 from rhoma.hits import Hit
 from rhoma.search.chains import Chain, plus
 from rhoma.search.regions import anchor_regions, candidate_regions
-from rhoma.search.retrieve import LEARNED, fuse, query_windows, window_cosines
+from rhoma.search.retrieve import fuse, query_windows, window_cosines
 from rhoma.search.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def list_hits(
         for stretch in anchor_regions(database, piece.anchors):
             anchored.setdefault(stretch.sequence, (stretch, math.nan))
         lists.append(anchored)
-    order, scores = fuse([np.array(list(best), dtype=np.int64) for best in lists], (LEARNED, 1.0, 1.0) * len(pieces))
+    order, scores = fuse([np.array(list(best), dtype=np.int64) for best in lists])
     hits = []
     for target, score in zip(order[: config.shortlist].tolist(), scores.tolist(), strict=False):
         stretch, cosine = next(best[target] for best in lists if target in best)

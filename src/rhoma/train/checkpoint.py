@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from rhoma.train.optimizer import Optimizers
-
 Best = tuple[float, dict[str, "Tensor"]]
 _NAME = "checkpoint"
 
@@ -46,7 +44,7 @@ def restore(network: nn.Module, state: dict[str, Tensor]) -> None:
 def save_checkpoint(
     out: Path,
     network: nn.Module,
-    optimizer: Optimizers,
+    optimizer: torch.optim.Optimizer,
     config: TrainConfig,
     log: list[dict[str, float]],
     best: Best | None,
@@ -56,7 +54,7 @@ def save_checkpoint(
     tensors = {f"network.{k}": v for k, v in trained_state(network).items()}
     if auxiliary is not None:
         tensors |= {f"auxiliary.{k}": v for k, v in auxiliary.state_dict().items()}
-    for number, state in optimizer.state().items():
+    for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
     if best is not None:
         tensors |= {f"best.{k}": v for k, v in best[1].items()}
@@ -72,7 +70,7 @@ def save_checkpoint(
 def load_checkpoint(
     out: Path,
     network: nn.Module,
-    optimizer: Optimizers,
+    optimizer: torch.optim.Optimizer,
     config: TrainConfig,
     auxiliary: nn.Module | None = None,
 ) -> tuple[list[dict[str, float]], Best | None]:
@@ -97,7 +95,7 @@ def load_checkpoint(
     for name, tensor in _section(tensors, "optimizer.").items():
         number, key = name.split(".", 1)
         state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state(state)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     best = (meta["best"], _section(tensors, "best.")) if meta["best"] is not None else None
     return meta["log"], best
 

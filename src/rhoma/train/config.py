@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma.train.augment import AugmentConfig
-from rhoma.train.precision import Precision
+from rhoma.train.precision import Precision  # noqa: TC001 - pydantic reads it
 
 
 class TrainConfig(BaseModel):
@@ -20,7 +20,6 @@ class TrainConfig(BaseModel):
         negatives: views a step that are shuffled or reverse-complemented and have no relatives.
         clan: what other families of the same clan are: left out of the loss, relatives, or strangers.
         hard: share of families whose views are chosen to share few 6-mers.
-        optimizer: AdamW, or Muon for the matrices of linear layers and AdamW for the rest.
         nearest: share of the families of a step that are drawn from those nearest to another one of the step, by
             4-mers, and of another clan: the strangers that are hardest to tell apart.
         micro_batch: views a forward pass with gradients; more than that are cached (GradCache).
@@ -43,7 +42,6 @@ class TrainConfig(BaseModel):
     hard: float = 0.5
     nearest: float = Field(default=0.0, ge=0, lt=1)
     temperature: float = Field(default=0.07, gt=0)
-    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.1

@@ -9,15 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch.distributed as dist
+
 from rhoma import tools
 from rhoma.errors import ArtefactError
 from rhoma.manifest import artefact_directory
 from rhoma.rfam import SEED, read_seed
+from rhoma.train.data import add_aligned
+from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rhoma.rfam import Seed
+    from rhoma.train.data import Family
+    from rhoma.train.settings import RunConfig
 
 _TABLE = "emitted.json"
 # a model is made for its samples only, so its search filters are calibrated as shortly as cmbuild allows
@@ -73,6 +79,30 @@ def emit_members(
                     progress(number, len(alignments))
         (made / _TABLE).write_text(json.dumps(request), encoding="utf-8")
     return directory
+
+
+def add_emitted(
+    families: list[Family],
+    rfam: Path,
+    config: RunConfig,
+    directory: Path,
+    *,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Fill the small ones of `families` up to ``config.emitted`` members, by samples kept in `directory`.
+
+    Raises:
+        ArtefactError: `directory` holds other samples.
+        ToolError: Infernal is missing or fails.
+    """
+    wanted = {f.name: config.emitted - len(f.members) for f in families if len(f.members) < config.emitted}
+    rank, ranks = world()
+    if rank == 0:
+        emit_members(rfam, wanted, directory, seed=config.train.seed, threads=threads, progress=progress)
+    if ranks > 1:
+        dist.barrier()
+    add_aligned(families, directory, min_length=config.min_length, max_length=config.max_length)
 
 
 def _samples(alignment: Seed, count: int, seed: int) -> str:

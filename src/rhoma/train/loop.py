@@ -15,7 +15,6 @@ from torch.nn import functional
 from rhoma.errors import DeviceMemoryError
 from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
 from rhoma.train.loss import HomologyLoss
-from rhoma.train.optimizer import make_optimizer
 from rhoma.train.precision import autocast
 from rhoma.train.ranks import world
 
@@ -169,7 +168,13 @@ def train(
     """
     modules = [network] if auxiliary is None else [network, auxiliary]
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    optimizer = make_optimizer(modules, config)
+    decayed = [p for p in trained if p.ndim > 1]
+    plain = [p for p in trained if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+    )
     loss = HomologyLoss(config.temperature, config.clan)
     log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
     since_best = _since_best(log)
@@ -179,8 +184,9 @@ def train(
         if config.patience and since_best >= config.patience:
             break
         rate = learning_rate(step, config)
-        optimizer.set_rate(rate)
-        optimizer.zero_grad()
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
         torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
         extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:

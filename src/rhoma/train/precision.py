@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 Precision = Literal["auto", "bf16", "fp32"]
@@ -20,7 +21,9 @@ def processor_has_bf16() -> bool:
     Without that torch emulates it, and a training step takes more than twenty times as long as in fp32
     (benchmarks/embed.py --strides).
     """
-    return any(present for name, present in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+    # older versions of torch do not tell
+    known: Callable[[], dict[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)
+    return any(present for name, present in known().items() if name.endswith("bf16"))
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

@@ -5,34 +5,29 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
-from pydantic import ValidationError
 
-from rhoma.bundle import load_network, write_bundle
-from rhoma.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.bundle import write_bundle
 from rhoma.encoders.public import PUBLIC
-from rhoma.encoders.registry import load_encoder, weights_sha256
 from rhoma.errors import InputError
-from rhoma.heads import HeadConfig
-from rhoma.manifest import MANIFEST, ModelManifest, read_manifest, sha256_file, verify_files
-from rhoma.network import HomologyNetwork
-from rhoma.pairing import CHANNELS
+from rhoma.manifest import sha256_file
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
+from rhoma.train.build import begin_with, make_network
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
-from rhoma.train.checkpoint import load_best, restore, trained_state
-from rhoma.train.data import add_aligned, load_families
-from rhoma.train.emit import emit_members
+from rhoma.train.checkpoint import load_best, restore
+from rhoma.train.data import load_families
+from rhoma.train.emit import add_emitted
 from rhoma.train.loop import train
-from rhoma.train.lora import add_adapters, merge_adapters
+from rhoma.train.lora import merge_adapters
 from rhoma.train.loss import HomologyLoss
 from rhoma.train.ranks import world
 from rhoma.train.record import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
-from rhoma.train.settings import COMPACT, dump
+from rhoma.train.settings import SETTINGS, dump
 from rhoma.train.validate import Validation, embed_sequences
 from rhoma.train.whiten import fit_finish
 
@@ -40,15 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from torch import Tensor
-
     from rhoma.manifest import EncoderInfo
+    from rhoma.network import HomologyNetwork
     from rhoma.train.data import Family
     from rhoma.train.settings import RunConfig
 
 logger = logging.getLogger(__name__)
 
-SETTINGS, SPLIT, LOG, CURVE = "config.yaml", "split.tsv", "training.tsv", "curve.svg"
+SPLIT, LOG, CURVE = "split.tsv", "training.tsv", "curve.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,96 +217,6 @@ def refinish(
     figures = best_figures(log) | Validate(held_out, families, config)(network.eval())
     _write(out, network, info, data, config, log, families, figures, whitened_later=True)
     return figures
-
-
-def make_network(
-    config: RunConfig, *, model_dir: Path | None = None, device: str = "cpu"
-) -> tuple[HomologyNetwork, EncoderInfo]:
-    """Return the network to train, from the seed of the settings, and what a manifest says of its encoder.
-
-    A public encoder is frozen, or has adapters where the settings ask for them.
-
-    Raises:
-        InputError: unknown encoder, or settings that do not fit it.
-    """
-    info = config.encoder_info()
-    torch.manual_seed(config.train.seed)
-    try:
-        head = HeadConfig.model_validate(config.head | {"whitened": config.whitened, "words": config.words})
-        compact = CompactConfig.model_validate(config.compact)
-    except ValidationError as error:
-        raise InputError(f"settings of the network: {error.errors()[0]['msg']}") from error
-    encoder: Any
-    if config.encoder == COMPACT:
-        encoder = CompactEncoder(compact)
-        info = info.model_copy(update={"config": compact.model_dump(mode="json")})
-    else:
-        encoder = load_encoder(info, model_dir)
-        info = info.model_copy(update={"sha256": weights_sha256(info, model_dir)})
-        if config.lora:
-            add_adapters(encoder, config.lora, gradient_checkpointing=config.gradient_checkpointing)
-        else:
-            encoder = FrozenEncoder(encoder)
-    return HomologyNetwork(encoder, head).to(device), info
-
-
-def add_emitted(
-    families: list[Family],
-    rfam: Path,
-    config: RunConfig,
-    directory: Path,
-    *,
-    threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Fill the small ones of `families` up to ``config.emitted`` members, by samples kept in `directory`.
-
-    Raises:
-        ArtefactError: `directory` holds other samples.
-        ToolError: Infernal is missing or fails.
-    """
-    wanted = {f.name: config.emitted - len(f.members) for f in families if len(f.members) < config.emitted}
-    rank, ranks = world()
-    if rank == 0:
-        emit_members(rfam, wanted, directory, seed=config.train.seed, threads=threads, progress=progress)
-    if ranks > 1:
-        dist.barrier()
-    add_aligned(families, directory, min_length=config.min_length, max_length=config.max_length)
-
-
-def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_dir: Path | None = None) -> None:
-    """Fill the parts of `network` that are trained with the weights of the bundle `start`.
-
-    Raises:
-        InputError: `start` is no bundle, or of another encoder or head.
-        ArtefactError: it is damaged.
-    """
-    if not (start / MANIFEST).is_file():
-        raise InputError("is no model bundle", path=start, remedy=f"give a directory with {MANIFEST}")
-    manifest = read_manifest(start, ModelManifest)
-    verify_files(start, manifest)
-    head = HeadConfig.model_validate(manifest.head)
-    widened = network.config.structure and not head.structure
-    # what finishes the vectors is fitted anew
-    free = {"whitened": network.config.whitened, "words": network.config.words}
-    if widened:
-        free["structure"] = True
-    if (manifest.encoder, head.model_copy(update=free)) != (info, network.config):
-        raise InputError(
-            "has another encoder or head than the settings of this training",
-            path=start,
-            remedy=f"train with the encoder and head of its {SETTINGS}",
-        )
-    known = load_network(start, manifest, model_dir=model_dir).state_dict()
-    if widened:
-        # every head takes its input by one layer; what it does not know yet counts nothing at first
-        known["head.project.weight"] = _widen(known["head.project.weight"], CHANNELS)
-    restore(network, {name: known[name] for name in trained_state(network)})
-
-
-def _widen(weight: Tensor, channels: int) -> Tensor:
-    """Return a layer's weight (out, in, ...) with so many further inputs, of weight zero."""
-    return torch.cat([weight, weight.new_zeros(weight.shape[0], channels, *weight.shape[2:])], dim=1)
 
 
 def _use_cache(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPACT = "compact"
+# the settings beside a model, or beside a training that runs
+SETTINGS = "config.yaml"
 
 
 class RunConfig(BaseModel):

@@ -132,7 +132,7 @@ class Validation:
         """Return the same figures without the score, each as an array (queries,)."""
         query, target = (embed_sequences(network, w, network) for w in (self.query_windows, self.target_windows))
         learned = self._best(query @ target.T)
-        figures = {}
+        figures: dict[str, NDArray[np.float64]] = {}
         for name, scores in (
             ("learned", learned),
             ("words", self.words),
