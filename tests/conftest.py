@@ -78,7 +78,8 @@ class ToyEmbedder:
         self.embedded += len(sequences)
         if progress is not None:
             progress(len(sequences), len(sequences))
-        vectors = counts @ self._projection + self._offset
+        # in double precision, as a row's last digit depends on the number of rows
+        vectors = counts.astype(np.float64) @ self._projection + self._offset
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 

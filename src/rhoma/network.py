@@ -62,5 +62,8 @@ class HomologyNetwork(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the finished vectors of `batch`, which `tokenize` made."""
-        vectors: Tensor = self.finish(self.learned(batch), batch.letters)
+        learned = self.learned(batch)
+        # centring takes away most of a vector, so half precision would not do
+        with torch.autocast(learned.device.type, enabled=False):
+            vectors: Tensor = self.finish(learned.float(), batch.letters)
         return vectors

@@ -195,8 +195,8 @@ for micro_batch in (0, 4):
     network, _ = make_network(config)
     loop = config.train.model_copy(update={"micro_batch": micro_batch})
     value = backward(network, HomologyLoss(loop.temperature, loop.clan), Sampler(families, loop).batch(0), loop)
-    average_gradients(list(network.parameters()))
-    tensors = {n: p.grad for n, p in network.named_parameters()} | {"loss": torch.tensor(value)}
+    average_gradients([p for p in network.parameters() if p.requires_grad])
+    tensors = {n: p.grad for n, p in network.named_parameters() if p.requires_grad} | {"loss": torch.tensor(value)}
     save_file(tensors, out / f"{micro_batch}.{rank}.safetensors")
 dist.destroy_process_group()
 """

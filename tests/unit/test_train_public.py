@@ -89,7 +89,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(source: Path, tiny_sett
             for module in network.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
-        network(network.encoder.tokenize(SEQUENCES)).pow(2).sum().backward()
+        network(network.tokenize(SEQUENCES)).pow(2).sum().backward()
         found.append({n: p.grad for n, p in network.named_parameters() if p.requires_grad})
     assert found[0].keys() == found[1].keys()
     for name, gradient in found[0].items():
@@ -141,7 +141,7 @@ def test_a_frozen_encoder_never_changes(source: Path, tiny_settings: dict[str, A
     assert not any(m.training for m in network.encoder.modules())  # type: ignore[attr-defined]
     assert not any(name.startswith("encoder.source.model.encoder.layer") and "weight" in name
                    for name in trained_state(network))  # fmt: skip
-    network(network.encoder.tokenize(SEQUENCES)).sum().backward()
+    network(network.tokenize(SEQUENCES)).sum().backward()
     assert all(p.grad is None for p in network.encoder.parameters())  # type: ignore[attr-defined]
 
 
