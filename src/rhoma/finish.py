@@ -68,8 +68,8 @@ class Whitening(nn.Module):
 
 
 _FLOOR = 1e-2
-# chosen on the validation families of the shipped encoder's split (benchmarks/training.py --finish)
-_POWER, _WORD_POWER = 0.5, 0.75
+# chosen on the validation families of the shipped encoder's split (benchmarks/finish.py)
+POWER, WORD_POWER = 0.5, 0.75
 
 
 class Finish(nn.Module):
@@ -102,6 +102,6 @@ class Finish(nn.Module):
     def fit(self, vectors: Tensor, counts: Tensor | None) -> None:
         """Fit both parts to a background: the head's vectors (n, size) and, where there are words, their counts."""
         if self.learned is not None:
-            self.learned.fit(vectors, _POWER)
+            self.learned.fit(vectors, POWER)
         if self.counted is not None and counts is not None:
-            self.counted.fit(counts, _WORD_POWER)
+            self.counted.fit(counts, WORD_POWER)

@@ -61,13 +61,21 @@ def test_every_step_is_wired(nextflow: Nextflow, tmp_path: Path, parser: str) ->
     done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     steps = ["DEDUPLICATE", "FETCH", "GATHER", "PREPARE", "RUN", "SPLIT"]
-    assert _names(tmp_path) == [f"TRAIN_{step}" for step in steps]
+    measured = ["DATASET", "EMBEDDING", "INDEX", "MSA", "REPORT", "RUN"]
+    assert _names(tmp_path) == [f"EVALUATE_{step}" for step in measured] + [f"TRAIN_{step}" for step in steps]
     assert sum(task["name"].startswith("TRAIN:TRAIN_DEDUPLICATE") for task in trace(tmp_path)) == 2
     published = {path.name for path in (tmp_path / "out").iterdir()}
-    assert published == {"encoder", "split.tsv", "split.tsv.sha256", "pipeline_info"}
+    assert published == {"encoder", "quick", "split.tsv", "split.tsv.sha256", "pipeline_info"}
     done = nextflow.run(*arguments, "-resume", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
+
+
+def test_a_training_need_not_be_measured(nextflow: Nextflow, tmp_path: Path) -> None:
+    arguments = ("-stub-run", "--workflow", "train", "--rfam_release", "15.1", "--outdir", "out")
+    done = nextflow.run(*arguments, "--evaluation", "none", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert not any(name.startswith("EVALUATE") for name in _names(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,7 @@ def test_every_step_is_wired(nextflow: Nextflow, tmp_path: Path, parser: str) ->
         (("--rfam_release", "latest"), "a release of Rfam such as 15.1"),
         (("--rfam_release", "15.1", "--preset", "quick"), "expected jiang2025"),
         (("--rfam_release", "15.1", "--encoder", "rinalmo-micro"), "--model_dir"),
+        (("--rfam_release", "15.1", "--evaluation", "large"), "none, quick, standard, full"),
     ],
 )
 def test_what_cannot_be_trained_is_told(

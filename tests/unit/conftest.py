@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,23 @@ def tiny_settings() -> dict[str, object]:
             "augment": {"window": 64},
         },
     }
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, tiny_settings: dict[str, object]) -> Path:
+    """Returns `tiny_settings` as a file."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump(tiny_settings))
+    return path
+
+
+@pytest.fixture
+def tiny_split(tmp_path: Path) -> Path:
+    """Returns a split of `tiny_rfam`: eight families for training, four for validation."""
+    path = tmp_path / "split.tsv"
+    rows = [f"RF{n:05d}\t\tRF{n:05d}\t{'train' if n < 9 else 'validation'}" for n in range(1, 13)]
+    path.write_text("\n".join(["family\tclan\tcomponent\tsplit", *rows]) + "\n")
+    return path
 
 
 @pytest.fixture(scope="session")

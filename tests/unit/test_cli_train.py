@@ -13,7 +13,6 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-import yaml  # noqa: E402
 
 from rhoma.cli import run  # noqa: E402
 from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
@@ -28,24 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def config(tmp_path: Path, tiny_settings: dict[str, Any]) -> Path:
-    path = tmp_path / "settings.yaml"
-    path.write_text(yaml.safe_dump(tiny_settings))
-    return path
-
-
-@pytest.fixture
-def split(tmp_path: Path) -> Path:
-    path = tmp_path / "split.tsv"
-    rows = [f"RF{n:05d}\t\tRF{n:05d}\t{'train' if n < 9 else 'validation'}" for n in range(1, 13)]
-    path.write_text("\n".join(["family\tclan\tcomponent\tsplit", *rows]) + "\n")
-    return path
-
-
-def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, config: Path, split: Path) -> None:
+def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_config: Path, tiny_split: Path) -> None:
     out = tmp_path / "bundle"
-    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(split), "--config", str(config)]
+    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--config", str(tiny_config)]
     arguments += ["--out", str(out), "--threads", "1", "--device", "cpu", "--quiet"]
     assert run([*arguments, "--steps", "4", "--clan", "positive"]) == 0
     manifest = read_manifest(out, ModelManifest)
@@ -54,10 +38,10 @@ def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, config: Pa
     assert manifest.window == 64
     training: Any = manifest.training
     assert training["data"] == {n: sha256_file(tiny_rfam / n) for n in ("families.tsv", "seed.sto.gz", "members.fa.gz")}
-    assert training["split"]["sha256"] == sha256_file(split)
+    assert training["split"]["sha256"] == sha256_file(tiny_split)
     assert training["config"]["train"]["steps"] == 4
     assert training["config"]["train"]["clan"] == "positive"
-    assert (out / "split.tsv").read_bytes() == split.read_bytes()
+    assert (out / "split.tsv").read_bytes() == tiny_split.read_bytes()
     assert manifest.metrics["steps"] == 4
     assert 0 <= manifest.metrics["both_map"] <= 1
     with (out / "training.tsv").open() as handle:
@@ -74,7 +58,7 @@ def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, config: Pa
     # the checkpoint alone gives the same bytes
     third = tmp_path / "third"
     arguments = ["train", "bundle", "--workdir", f"{out}.work", "--rfam", str(tiny_rfam), "--quiet"]
-    assert run([*arguments, "--split", str(split), "--out", str(third), "--threads", "1"]) == 0
+    assert run([*arguments, "--split", str(tiny_split), "--out", str(third), "--threads", "1"]) == 0
     assert (third / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
 
 
@@ -95,21 +79,21 @@ def test_wrong_options_are_told(
     said: str,
     tmp_path: Path,
     tiny_rfam: Path,
-    config: Path,
-    split: Path,
+    tiny_config: Path,
+    tiny_split: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(split), "--config", str(config)]
+    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--config", str(tiny_config)]
     assert run([*arguments, "--out", str(tmp_path / "b"), "--device", "cpu", *extra]) == status
     assert said in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
 
 
 def test_without_a_checkpoint_there_is_no_bundle(
-    tmp_path: Path, tiny_rfam: Path, split: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_rfam: Path, tiny_split: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["train", "bundle", "--workdir", str(tmp_path), "--rfam", str(tiny_rfam)]
-    assert run([*arguments, "--split", str(split), "--out", str(tmp_path / "b")]) == 1
+    assert run([*arguments, "--split", str(tiny_split), "--out", str(tmp_path / "b")]) == 1
     assert "no checkpoint" in capsys.readouterr().err
 
 
@@ -150,7 +134,7 @@ def test_near_copies_are_removed_and_the_rest_is_joined(tmp_path: Path, tiny_rfa
     assert (tmp_path / "small" / "families.tsv").read_bytes() == (source / "families.tsv").read_bytes()
 
 
-def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, config: Path, split: Path) -> None:
+def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, tiny_config: Path, tiny_split: Path) -> None:
     import socket
 
     with socket.socket() as probe:
@@ -158,8 +142,8 @@ def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, config:
         port = probe.getsockname()[1]
     out = tmp_path / "bundle"
     program = "import sys; from rhoma.cli import main; main(['train', *sys.argv[1:]])"
-    arguments = [sys.executable, "-c", program, "run", "--rfam", str(tiny_rfam), "--split", str(split)]
-    arguments += ["--config", str(config), "--steps", "2", "--out", str(out), "--device", "cpu", "--threads", "1"]
+    arguments = [sys.executable, "-c", program, "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split)]
+    arguments += ["--config", str(tiny_config), "--steps", "2", "--out", str(out), "--device", "cpu", "--threads", "1"]
     processes = [
         subprocess.Popen(
             arguments,
@@ -177,7 +161,7 @@ def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, config:
     two = json.loads((tmp_path / "bundle.work" / "checkpoint" / "state.json").read_text())["log"]
     assert len(two) == 2
     verify_files(out, read_manifest(out, ModelManifest))
-    settings = resolve(file=config, given={"train": {"steps": 2}})
+    settings = resolve(file=tiny_config, given={"train": {"steps": 2}})
     network, _ = make_network(settings)
     families = load_families(tiny_rfam, [f"RF{n:05d}" for n in range(1, 9)])
     one = train(network, Sampler(families, settings.train), settings.train, tmp_path / "alone")

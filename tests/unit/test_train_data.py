@@ -95,6 +95,42 @@ def test_more_families_than_there_are(tiny_families: list[Family]) -> None:
     assert len(batch.sequences) == len(tiny_families) * 3
 
 
+@pytest.mark.parametrize(
+    ("nearest", "clan_mates", "least", "most"), [(0.0, False, 0, 0.5), (0.5, False, 0.6, 1), (0.5, True, 0, 0.5)]
+)
+def test_nearest_families_of_other_clans_come_together(
+    nearest: float, clan_mates: bool, least: float, most: float
+) -> None:
+    from rhoma.train.data import Family as Record
+
+    # twenty pairs of families that are alike
+    rng = np.random.default_rng(0)
+    families = []
+    for pair in range(20):
+        ancestor = rng.integers(0, 4, 80).astype(np.uint8)
+        for twin in range(2):
+            centre = np.where(rng.random(80) < 0.15, rng.integers(0, 4, 80), ancestor).astype(np.uint8)
+            clan = f"pair{pair}" if clan_mates else f"{pair}.{twin}"
+            families.append(Record(f"{pair}.{twin}", clan, [centre] * 3, [None] * 3, [None] * 3))
+    words = [{decode(f.members[0])[i : i + 8] for i in range(73)} for f in families]
+    sampler = Sampler(families, config(nearest=nearest, augment={"window": 80, "substitutions": 0.0, "indels": 0.0}))
+    with_twin = []
+    for step in range(12):
+        batch = sampler.batch(step)
+        owners = set()
+        for label in range(8):
+            seen = {
+                s[i : i + 8]
+                for s, n in zip(batch.sequences, batch.labels, strict=True)
+                if n == label
+                for i in range(len(s) - 7)
+            }
+            owners.add(max(range(40), key=lambda number: len(words[number] & seen)))
+        assert len(owners) == 8
+        with_twin += [(owner ^ 1) in owners for owner in owners]
+    assert least <= np.mean(with_twin) <= most
+
+
 def test_hard_views_share_fewer_words_than_random_ones(tiny_families: list[Family]) -> None:
     from rhoma.train.data import Family as Record
 

@@ -131,6 +131,10 @@ class Validation:
     def by_query(self, network: HomologyNetwork) -> dict[str, NDArray[np.float64]]:
         """Return the same figures without the score, each as an array (queries,)."""
         query, target = (embed_sequences(network, w, network) for w in (self.query_windows, self.target_windows))
+        return self.measure(query, target)
+
+    def measure(self, query: NDArray[np.float32], target: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Return what `by_query` returns for unit vectors (n, d) of `query_windows` and `target_windows`."""
         learned = self._best(query @ target.T)
         figures: dict[str, NDArray[np.float64]] = {}
         for name, scores in (
