@@ -30,6 +30,7 @@ from rhoma.train.loop import train
 from rhoma.train.run import Validate
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
+from rhoma.train.whiten import fit_finish
 
 # a batch of half the size the shipped encoder was trained with; the rate that its own training had half-way
 _COMMON = {"families": 32, "synthetic": 16, "negatives": 32, "learning_rate": 7e-4, "warmup": 0.1}
@@ -92,6 +93,7 @@ def main() -> None:
             seconds = (time.perf_counter() - began) / options.steps
             losses = [entry["loss"] for entry in log[-50:]]
         network.eval()
+        fit_finish(network, families, config.train.augment.window)
         figures = validate.retrieval.by_query(network)
         base = base or figures
         cells = [f"{np.mean(losses):.3f}", f"{seconds:.2f}", *(f"{figures[key].mean():.4f}" for key in _SHOWN)]
