@@ -4,6 +4,8 @@
 # make setup, make setup-dev     the set-up alone
 SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# every task would compile what it imports again
+unexport PYTHONDONTWRITEBYTECODE
 PRESET ?= quick
 RFAM ?= ../shared/data/rfam
 

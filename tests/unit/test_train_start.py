@@ -137,7 +137,7 @@ def test_vectors_are_finished_anew(
 
     assert run([*arguments, "--out", str(tmp_path / "no"), "--whitened", "33"]) == 1
     assert "more than the dimension 32" in capsys.readouterr().err
-    (plain / "training.tsv").unlink()
+    (wide / "training.tsv").unlink()
     assert run([*arguments, "--out", str(tmp_path / "no")]) == 1
     assert "training.tsv" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
