@@ -36,7 +36,7 @@ class HeadConfig(BaseModel):
     @model_validator(mode="after")
     def _kept(self) -> HeadConfig:
         if self.whitened > self.dimension:
-            raise ValueError(f"whitened {self.whitened} is more than the dimension {self.dimension}")
+            raise ValueError(f"{self.whitened} whitened axes are more than the dimension {self.dimension} of the head")
         return self
 
 

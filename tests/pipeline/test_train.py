@@ -21,6 +21,8 @@ SETTINGS = {
     "name": "small",
     "compact": {"embedding_size": 8, "hidden_size": 16, "kernel": 5},
     "head": {"hidden_size": 16, "layers": 1, "heads": 2, "pool_heads": 4, "dimension": 32},
+    "whitened": 16,
+    "words": 16,
     "train": {"steps": 3, "families": 8, "synthetic": 2, "views": 2, "negatives": 2},
 }
 
@@ -116,3 +118,10 @@ def test_a_small_training_makes_a_bundle(nextflow: Nextflow, tmp_path: Path, few
     assert (bundle / "split.tsv").read_bytes() == (tmp_path / "out" / "split.tsv").read_bytes()
     assert {"README.md", "config.yaml", "training.tsv", "curve.svg", "network.onnx"} <= set(manifest["files"])
     assert sum("TRAIN_DEDUPLICATE" in task["name"] for task in trace(tmp_path)) == 2
+    # measured on the test families of its own split
+    measured = tmp_path / "out" / "quick"
+    assert "make benchmark" not in (measured / "benchmark.md").read_text()
+    assert "--workflow train" in (measured / "benchmark.md").read_text()
+    rows = json.loads((measured / "retrieval.json").read_text())
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {"rhoma-vectors", "rhoma-rounds", "kmer", "mmseqs"} <= {row["method"] for row in rows}

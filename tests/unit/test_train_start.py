@@ -136,7 +136,7 @@ def test_vectors_are_finished_anew(
         assert [row["step"] for row in csv.DictReader(handle, delimiter="\t")] == ["0", "1"]
 
     assert run([*arguments, "--out", str(tmp_path / "no"), "--whitened", "33"]) == 1
-    assert "more than the dimension 32" in capsys.readouterr().err
+    assert "33 whitened axes are more than the dimension 32" in capsys.readouterr().err
     (wide / "training.tsv").unlink()
     assert run([*arguments, "--out", str(tmp_path / "no")]) == 1
     assert "training.tsv" in capsys.readouterr().err

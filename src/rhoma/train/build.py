@@ -45,7 +45,8 @@ def make_network(
         head = HeadConfig.model_validate(config.head | {"whitened": config.whitened, "words": config.words})
         compact = CompactConfig.model_validate(config.compact)
     except ValidationError as error:
-        raise InputError(f"settings of the network: {error.errors()[0]['msg']}") from error
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"settings of the network: {said}") from error
     encoder: Any
     if config.encoder == COMPACT:
         encoder = CompactEncoder(compact)
