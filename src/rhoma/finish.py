@@ -16,6 +16,10 @@ _WORD = 9
 # a filter answers from this many of its letters on; with fewer than half of them no word that reaches over an end does
 _LETTERS = 5
 _BASES = 4
+# of the mean variance, added to each: the smallest variances are mostly noise
+_FLOOR = 1e-2
+# chosen on the validation families of the shipped encoder's split (benchmarks/finish.py)
+POWER, WORD_POWER = 0.5, 0.75
 
 
 class SoftWords(nn.Module):
@@ -59,17 +63,11 @@ class Whitening(nn.Module):
         mean = vectors.mean(dim=0)
         variance, axes = torch.linalg.eigh(torch.cov((vectors - mean).T))
         order = variance.argsort(descending=True)[: self.matrix.shape[1]]
-        # the smallest variances are mostly noise
         scale = (variance + _FLOOR * variance.mean()).clamp(min=1e-12) ** (-power / 2)
         matrix = axes[:, order] * scale[order]
         # of a size that half precision holds
         self.mean.copy_(mean)
         self.matrix.copy_(matrix / matrix.abs().max())
-
-
-_FLOOR = 1e-2
-# chosen on the validation families of the shipped encoder's split (benchmarks/finish.py)
-POWER, WORD_POWER = 0.5, 0.75
 
 
 class Finish(nn.Module):

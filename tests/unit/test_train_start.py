@@ -16,7 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from rhoma.cli import run  # noqa: E402
 from rhoma.errors import ArtefactError, InputError  # noqa: E402
-from rhoma.manifest import ModelManifest, read_manifest, verify_files  # noqa: E402
+from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
 from rhoma.model import load_embedder  # noqa: E402
 from rhoma.train.build import begin_with, make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
@@ -88,7 +88,9 @@ def trained(tmp_path: Path, rfam: Path, split: Path, config: Path, *more: str, n
     return tmp_path / name
 
 
-def test_a_training_goes_on_from_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_split: Path, tiny_config: Path) -> None:
+def test_a_training_goes_on_from_a_bundle(
+    tmp_path: Path, tiny_rfam: Path, tiny_split: Path, tiny_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = trained(tmp_path, tiny_rfam, tiny_split, tiny_config)
     # a rate of nothing leaves the weights what they were
     second = trained(
@@ -99,6 +101,17 @@ def test_a_training_goes_on_from_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_
         one, two = (load_file(bundle / f"{part}.safetensors") for bundle in (first, second))
         for name, tensor in one.items():
             torch.testing.assert_close(two[name], tensor, atol=2e-3, rtol=2e-3)
+    begun = sha256_file(first / "manifest.json")
+    assert resolve(file=second / "config.yaml").start == begun
+    assert f"--start <bundle whose manifest has the sha256 {begun}>" in (second / "README.md").read_text()
+
+    # the settings of the second cannot be repeated from anything else
+    arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--out", str(tmp_path / "no")]
+    arguments += ["--config", str(second / "config.yaml"), "--device", "cpu"]
+    assert run(arguments) == 1
+    assert begun in capsys.readouterr().err
+    assert run([*arguments, "--start", str(tmp_path)]) == 1
+    assert "is no model bundle" in capsys.readouterr().err
 
 
 def test_vectors_are_finished_anew(

@@ -99,7 +99,7 @@ def run(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.train.settings import resolve
+    from rhoma.train.settings import resolve, start_of
 
     augment = {"window": window}
     loop = {
@@ -127,6 +127,7 @@ def run(
         "head": {"kind": head, "structure": structure},
         "lora": lora,
         "emitted": emitted,
+        "start": start_of(start),
         "gradient_checkpointing": gradient_checkpointing,
     }
     settings = resolve(preset=preset, file=config, given={**network, "train": loop})

@@ -12,13 +12,13 @@ from rhoma.encoders.compact import CompactConfig, CompactEncoder
 from rhoma.encoders.registry import load_encoder, weights_sha256
 from rhoma.errors import InputError
 from rhoma.heads import HeadConfig
-from rhoma.manifest import MANIFEST, ModelManifest, read_manifest, verify_files
+from rhoma.manifest import ModelManifest, read_manifest, verify_files
 from rhoma.network import HomologyNetwork
 from rhoma.pairing import CHANNELS
 from rhoma.train.cache import FrozenEncoder
 from rhoma.train.checkpoint import restore, trained_state
 from rhoma.train.lora import add_adapters
-from rhoma.train.settings import COMPACT, SETTINGS
+from rhoma.train.settings import COMPACT, SETTINGS, start_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +68,7 @@ def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_d
         InputError: `start` is no bundle, or of another encoder or head.
         ArtefactError: it is damaged.
     """
-    if not (start / MANIFEST).is_file():
-        raise InputError("is no model bundle", path=start, remedy=f"give a directory with {MANIFEST}")
+    start_of(start)
     manifest = read_manifest(start, ModelManifest)
     verify_files(start, manifest)
     head = HeadConfig.model_validate(manifest.head)

@@ -130,6 +130,7 @@ def model_card(
     )
     window = config.train.augment.window
     needs = "" if config.encoder == "compact" else " --model-dir <directory of the encoder>"
+    begun = f" --start <bundle whose manifest has the sha256 {config.start}>" if config.start else ""
     return "\n".join(
         [
             f"# {config.name}",
@@ -165,7 +166,7 @@ def model_card(
             "## Made by",
             "",
             "```",
-            f"rhoma train run --rfam <directory of the data> --split split.tsv --config config.yaml{needs}"
+            f"rhoma train run --rfam <directory of the data> --split split.tsv --config config.yaml{needs}{begun}"
             " --out <bundle>",
             *(["rhoma train whiten --model <bundle> --rfam <directory of the data> --out <this>"] * whitened_later),
             "```",

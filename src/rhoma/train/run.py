@@ -27,7 +27,7 @@ from rhoma.train.loss import HomologyLoss
 from rhoma.train.ranks import world
 from rhoma.train.record import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
-from rhoma.train.settings import SETTINGS, dump
+from rhoma.train.settings import SETTINGS, dump, start_of
 from rhoma.train.validate import Validation, embed_sequences
 from rhoma.train.whiten import fit_finish
 
@@ -110,7 +110,7 @@ def train_bundle(
         workdir: checkpoints and cached states; a training that stopped there is continued.
         device: ``cpu``, ``cuda`` or ``cuda:<n>``.
         model_dir: weights of a public encoder.
-        start: a bundle whose weights the training begins with.
+        start: the bundle that ``config.start`` names.
         threads: processor threads for the tools that prepare the data.
         progress: told (steps done, steps in all).
 
@@ -120,6 +120,12 @@ def train_bundle(
         DeviceMemoryError: the device's memory does not hold a micro-batch.
     """
     rank, ranks = world()
+    if (start_of(start) or "") != config.start:
+        raise InputError(
+            f"the settings begin with a bundle whose manifest has the sha256 {config.start or '(none)'}",
+            path=start,
+            remedy="give that one by --start",
+        )
     limits = {"min_length": config.min_length, "max_length": config.max_length}
     families = load_families(data.rfam, data.families("train"), **limits)
     if config.emitted:

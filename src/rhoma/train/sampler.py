@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from rhoma.train.data import Family
 
 
+# members that a family's profile is the mean of, and families of other clans that count as near
+_PROFILED = 20
+_NEIGHBOURS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Views with their labels: equal labels are relatives; equal clans with other labels are clan-mates."""
@@ -28,10 +33,6 @@ class Batch:
     sequences: list[str]
     labels: NDArray[np.int64]
     clans: NDArray[np.int64]
-
-
-_PROFILED = 20
-_NEIGHBOURS = 8
 
 
 def _profile(codes: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rhoma.encoders.public import PUBLIC
 from rhoma.errors import InputError
-from rhoma.manifest import EncoderInfo
+from rhoma.manifest import MANIFEST, EncoderInfo, sha256_file
 from rhoma.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class RunConfig(BaseModel):
         words: axes of soft words beside it; 0 for none.
         emitted: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
+        start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
         stride: distance of windows in an index.
         min_length: shortest sequence that is used, in nucleotides.
         max_length: longest sequence that is used.
@@ -54,6 +55,7 @@ class RunConfig(BaseModel):
     gradient_checkpointing: bool = False
     cache: bool = False
     emitted: int = Field(default=0, ge=0)
+    start: str = ""
     stride: int = Field(default=64, ge=1)
     min_length: int = Field(default=25, ge=1)
     max_length: int = Field(default=1500, ge=1)
@@ -145,6 +147,19 @@ def resolve(
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InputError(f"settings of the training: {problems}", path=file) from error
+
+
+def start_of(bundle: Path | None) -> str | None:
+    """Return what settings name a bundle by that a training begins with, its manifest's sha256; None for none.
+
+    Raises:
+        InputError: it is no bundle.
+    """
+    if bundle is None:
+        return None
+    if not (bundle / MANIFEST).is_file():
+        raise InputError("is no model bundle", path=bundle, remedy=f"give a directory with {MANIFEST}")
+    return sha256_file(bundle / MANIFEST)
 
 
 def dump(config: BaseModel) -> str:
