@@ -82,6 +82,7 @@ def tiny_settings() -> dict[str, object]:
             "synthetic": 2,
             "views": 2,
             "negatives": 3,
+            "nearest": 0.0,
             "precision": "fp32",
             "validate_every": 3,
             "checkpoint_every": 2,

@@ -40,7 +40,7 @@ class TrainConfig(BaseModel):
     negatives: int = 64
     clan: Literal["ignore", "positive", "negative"] = "ignore"
     hard: float = 0.5
-    nearest: float = Field(default=0.0, ge=0, lt=1)
+    nearest: float = Field(default=0.5, ge=0, lt=1)
     temperature: float = Field(default=0.07, gt=0)
     learning_rate: float = 1e-3
     weight_decay: float = 0.05

@@ -107,6 +107,7 @@ _PAPER: dict[str, Any] = {
         "synthetic": 0,
         "negatives": 0,
         "hard": 0.0,
+        "nearest": 0.0,
         "clan": "negative",
         "temperature": 0.1,
         "learning_rate": 1e-4,
