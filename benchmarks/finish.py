@@ -19,8 +19,7 @@ from rhoma.evaluate.splits import read_split
 from rhoma.finish import POWER, WORD_POWER, SoftWords, Whitening
 from rhoma.model import shipped_bundle
 from rhoma.train.build import begin_with, make_network
-from rhoma.train.data import load_families
-from rhoma.train.run import Validate
+from rhoma.train.run import Data, Validate
 from rhoma.train.settings import resolve
 from rhoma.train.validate import embed_sequences
 from rhoma.train.whiten import background_windows
@@ -45,10 +44,8 @@ def main() -> None:
     bundle = shipped_bundle()
     config = resolve(file=bundle / "config.yaml")
     split = {row.family: row.split for row in read_split(bundle / "split.tsv")}
-    families, held_out = (
-        load_families(options.rfam, [f for f, s in split.items() if s == which], max_length=config.max_length)
-        for which in ("train", "validation")
-    )
+    data = Data(options.rfam, split, "")
+    families, held_out = (data.load(which, config) for which in ("train", "validation"))
     network, info = make_network(config)
     begin_with(network, info, bundle)
     network.eval()

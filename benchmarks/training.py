@@ -24,10 +24,9 @@ from rhoma.evaluate.splits import read_split
 from rhoma.model import shipped_bundle
 from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.build import begin_with, make_network
-from rhoma.train.data import load_families
 from rhoma.train.emit import add_emitted
 from rhoma.train.loop import train
-from rhoma.train.run import Validate
+from rhoma.train.run import Data, Validate
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
 from rhoma.train.whiten import fit_finish
@@ -68,10 +67,8 @@ def main() -> None:
     split = {row.family: row.split for row in read_split(bundle / "split.tsv")}
     loop = _COMMON | {"steps": options.steps, "seed": options.seed, "validate_every": options.steps}
     common = resolve(file=bundle / "config.yaml", given={"train": loop | {"precision": "auto"}})
-    families, held_out = (
-        load_families(options.rfam, [f for f, s in split.items() if s == which], max_length=common.max_length)
-        for which in ("train", "validation")
-    )
+    data = Data(options.rfam, split, "")
+    families, held_out = (data.load(which, common) for which in ("train", "validation"))
     validate = Validate(held_out, families, common)
     print("\t".join(("variant", "loss", "s_step", *_SHOWN, "gain_learned_map", "gain_both_map")), flush=True)
     base: dict[str, np.ndarray[Any, Any]] | None = None

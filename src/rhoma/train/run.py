@@ -63,6 +63,15 @@ class Data:
         """Return the families of one split."""
         return [family for family, split in self.split.items() if split == which]
 
+    def load(self, which: str, config: RunConfig) -> list[Family]:
+        """Return the families of one split with their members of a length that the settings allow.
+
+        Raises:
+            InputError: the files are missing or damaged.
+        """
+        names = self.families(which)
+        return load_families(self.rfam, names, min_length=config.min_length, max_length=config.max_length)
+
 
 class Validate:
     """Figures of a network on families that training never sees: retrieval, and the loss of one fixed batch."""
@@ -126,15 +135,14 @@ def train_bundle(
             path=start,
             remedy="give that one by --start",
         )
-    limits = {"min_length": config.min_length, "max_length": config.max_length}
-    families = load_families(data.rfam, data.families("train"), **limits)
+    families = data.load("train", config)
     if config.emitted:
         tell = progress if rank == 0 else None
         add_emitted(families, data.rfam, config, workdir / "emitted", threads=threads, progress=tell)
     held_out = data.families("validation")
     validate: Callable[[HomologyNetwork], dict[str, float]] | None = None
     if held_out and rank == 0:
-        validate = Validate(load_families(data.rfam, held_out, **limits), families, config)
+        validate = Validate(data.load("validation", config), families, config)
     elif rank == 0:
         logger.warning("the split has no validation families: the last weights are kept, not the best")
     elif held_out:
@@ -199,8 +207,7 @@ def bundle_of_checkpoint(
     config = config.model_copy(update={"train": loop})
     network, info = make_network(config, model_dir=model_dir)
     restore(network, weights)
-    limits = {"min_length": config.min_length, "max_length": config.max_length}
-    families = load_families(data.rfam, data.families("train"), **limits)
+    families = data.load("train", config)
     figures = best_figures(log)
     _write(out, network, info, data, config, log, families, figures)
     return figures
@@ -217,8 +224,7 @@ def refinish(
     """
     network, info = make_network(config, model_dir=model_dir)
     begin_with(network, info, model, model_dir)
-    limits = {"min_length": config.min_length, "max_length": config.max_length}
-    families, held_out = (load_families(data.rfam, data.families(w), **limits) for w in ("train", "validation"))
+    families, held_out = (data.load(which, config) for which in ("train", "validation"))
     log = read_log(model / LOG)
     figures = best_figures(log) | Validate(held_out, families, config)(network.eval())
     _write(out, network, info, data, config, log, families, figures, whitened_later=True)
