@@ -18,8 +18,8 @@ Precision = Literal["auto", "bf16", "fp32"]
 def processor_has_bf16() -> bool:
     """Return whether this processor multiplies bf16 itself (AMX, AVX-512, Arm).
 
-    Without that torch emulates it, and a training step takes more than twenty times as long as in fp32
-    (benchmarks/embed.py --strides).
+    Without that torch emulates it, and a training step takes more than ten times as long as in fp32
+    (docs/decisions.md).
     """
     # older versions of torch do not tell
     known: Callable[[], dict[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)
