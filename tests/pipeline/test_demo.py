@@ -72,7 +72,8 @@ def test_tables_agree(demo: Finished) -> None:
     rows = table(demo.out / "hits.tsv")
     lines = [line.split("\t") for line in (demo.out / "hits.m8").read_text().splitlines()]
     assert [line[:2] for line in lines] == [[row["query"], row["target"]] for row in rows]
-    keys = [(row["query"], float(row["evalue"]), row["target"]) for row in rows]
+    # rows whose E-values round to the same digits stand in the order of the exact ones
+    keys = [(row["query"], float(row["evalue"])) for row in rows]
     assert keys == sorted(keys)
 
 
