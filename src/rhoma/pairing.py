@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +21,13 @@ CHANNELS = 2
 _LEAST = 1e-4
 
 
+# one sequence is asked for again: cached gradients and validations make vectors more than once
+@lru_cache(maxsize=8192)
 def pair_probabilities(sequence: str) -> NDArray[np.float32]:
     """Return (n, 2) float32: the probability that a nucleotide pairs with a later one, and with an earlier one.
 
     McCaskill's partition function at 37 °C with ViennaRNA's default energies (Lorenz et al. 2011). The time grows
-    with the cube of the length.
+    with the cube of the length. The array cannot be written to.
     """
     import RNA
 
@@ -36,6 +39,7 @@ def pair_probabilities(sequence: str) -> NDArray[np.float32]:
         if pair.type == RNA.PLIST_TYPE_BASEPAIR:
             out[pair.i - 1, 0] += pair.p
             out[pair.j - 1, 1] += pair.p
+    out.flags.writeable = False
     return out
 
 

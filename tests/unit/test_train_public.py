@@ -11,14 +11,16 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("multimolecule")
 torch.set_num_threads(1)
 
+from safetensors.torch import load_file  # noqa: E402
+
 from rhoma.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
 from rhoma.errors import ArtefactError, InputError  # noqa: E402
 from rhoma.model import load_embedder  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
+from rhoma.train.build import begin_with, make_network  # noqa: E402
 from rhoma.train.cache import FrozenEncoder, StateCache, batch_keys, fill_cache, member_windows  # noqa: E402
 from rhoma.train.checkpoint import trained_state  # noqa: E402
 from rhoma.train.lora import add_adapters, merge_adapters  # noqa: E402
-from rhoma.train.run import Data, train_bundle  # noqa: E402
+from rhoma.train.run import Data, refinish, train_bundle  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:
@@ -165,6 +167,22 @@ def test_a_bundle_embeds_with_the_encoder_it_names(
     assert np.isfinite(vectors).all()
     card = (tmp_path / "b" / "README.md").read_text()
     assert ("AGPL" in card) == ("lora" in changes)
+
+    # its vectors can be finished anew, whatever its encoder
+    again = config.model_copy(update={"whitened": 8, "words": 8})
+    refinish(data, again, tmp_path / "b", tmp_path / "anew", model_dir=source)
+    for file in ("head.safetensors", *(["encoder.safetensors"] if "lora" in changes else [])):
+        assert (tmp_path / "anew" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert load_embedder(tmp_path / "anew", model_dir=source, threads=1).embed(SEQUENCES).shape == (3, 16)
+
+    network, info = make_network(config, model_dir=source)
+    if "lora" in changes:
+        with pytest.raises(InputError, match="adapters"):
+            begin_with(network, info, tmp_path / "b", source)
+    else:
+        begin_with(network, info, tmp_path / "b", source)
+        for name, tensor in load_file(tmp_path / "b" / "head.safetensors").items():
+            assert torch.equal(network.head.state_dict()[name], tensor.float())
 
 
 def test_cached_states_need_windows_that_come_again(

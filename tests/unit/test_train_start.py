@@ -148,6 +148,9 @@ def test_vectors_are_finished_anew(
     with (same / "training.tsv").open() as handle:
         assert [row["step"] for row in csv.DictReader(handle, delimiter="\t")] == ["0", "1"]
 
+    nowhere = ["train", "whiten", "--model", str(tmp_path), "--rfam", str(tiny_rfam), "--out", str(tmp_path / "no")]
+    assert run(nowhere) == 1
+    assert "is no model bundle" in capsys.readouterr().err
     assert run([*arguments, "--out", str(tmp_path / "no"), "--whitened", "33"]) == 1
     assert "33 whitened axes are more than the dimension 32" in capsys.readouterr().err
     (wide / "training.tsv").unlink()

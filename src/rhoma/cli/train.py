@@ -206,8 +206,9 @@ def whiten(
     import torch
 
     from rhoma.train.run import SPLIT, refinish
-    from rhoma.train.settings import SETTINGS, resolve
+    from rhoma.train.settings import SETTINGS, resolve, start_of
 
+    start_of(model)
     torch.set_num_threads(threads)
     settings = resolve(file=model / SETTINGS, given={"whitened": whitened, "words": words})
     figures = refinish(_data(rfam, model / SPLIT, threads, 1), settings, model, out, model_dir=model_dir)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from rhoma.bundle import load_network
 from rhoma.encoders.compact import CompactConfig, CompactEncoder
@@ -16,7 +16,6 @@ from rhoma.manifest import ModelManifest, read_manifest, verify_files
 from rhoma.network import HomologyNetwork
 from rhoma.pairing import CHANNELS
 from rhoma.train.cache import FrozenEncoder
-from rhoma.train.checkpoint import restore, trained_state
 from rhoma.train.lora import add_adapters
 from rhoma.train.settings import COMPACT, SETTINGS, start_of
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
     from rhoma.manifest import EncoderInfo
     from rhoma.train.settings import RunConfig
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def make_network(
@@ -41,12 +42,8 @@ def make_network(
     """
     info = config.encoder_info()
     torch.manual_seed(config.train.seed)
-    try:
-        head = HeadConfig.model_validate(config.head | {"whitened": config.whitened, "words": config.words})
-        compact = CompactConfig.model_validate(config.compact)
-    except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InputError(f"settings of the network: {said}") from error
+    head = _checked(HeadConfig, config.head | {"whitened": config.whitened, "words": config.words})
+    compact = _checked(CompactConfig, config.compact)
     encoder: Any
     if config.encoder == COMPACT:
         encoder = CompactEncoder(compact)
@@ -61,6 +58,26 @@ def make_network(
     return HomologyNetwork(encoder, head).to(device), info
 
 
+def finished_anew(network: HomologyNetwork, whitened: int, words: int) -> HomologyNetwork:
+    """Return a network of the same encoder and head whose vectors have so many axes; they are not fitted yet.
+
+    Raises:
+        InputError: there are not so many.
+    """
+    head = _checked(HeadConfig, network.config.model_dump() | {"whitened": whitened, "words": words})
+    anew = HomologyNetwork(network.encoder, head)
+    anew.head = network.head
+    return anew
+
+
+def _checked(model: type[Checked], values: dict[str, Any]) -> Checked:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"settings of the network: {said}") from error
+
+
 def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_dir: Path | None = None) -> None:
     """Fill the parts of `network` that are trained with the weights of the bundle `start`.
 
@@ -68,9 +85,13 @@ def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_d
         InputError: `start` is no bundle, or of another encoder or head.
         ArtefactError: it is damaged.
     """
-    start_of(start)
-    manifest = read_manifest(start, ModelManifest)
-    verify_files(start, manifest)
+    known, manifest = read_network(start, model_dir)
+    if info.config.get("adapted"):
+        raise InputError(
+            "a training of adapters cannot begin with a bundle, which holds none",
+            path=start,
+            remedy="train without --lora or without --start",
+        )
     head = HeadConfig.model_validate(manifest.head)
     widened = network.config.structure and not head.structure
     # what finishes the vectors is fitted anew
@@ -83,11 +104,25 @@ def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_d
             path=start,
             remedy=f"train with the encoder and head of its {SETTINGS}",
         )
-    known = load_network(start, manifest, model_dir=model_dir).state_dict()
+    weights = known.state_dict()
     if widened:
         # every head takes its input by one layer; what it does not know yet counts nothing at first
-        known["head.project.weight"] = _widen(known["head.project.weight"], CHANNELS)
-    restore(network, {name: known[name] for name in trained_state(network)})
+        weights["head.project.weight"] = _widen(weights["head.project.weight"], CHANNELS)
+    trained = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    network.load_state_dict({name: weights[name] for name in trained}, strict=False)
+
+
+def read_network(bundle: Path, model_dir: Path | None = None) -> tuple[HomologyNetwork, ModelManifest]:
+    """Return the network of a bundle, and its manifest.
+
+    Raises:
+        InputError: it is no bundle.
+        ArtefactError: it is damaged.
+    """
+    start_of(bundle)
+    manifest = read_manifest(bundle, ModelManifest)
+    verify_files(bundle, manifest)
+    return load_network(bundle, manifest, model_dir=model_dir), manifest
 
 
 def _widen(weight: Tensor, channels: int) -> Tensor:

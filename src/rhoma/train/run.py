@@ -16,7 +16,7 @@ from rhoma.errors import InputError
 from rhoma.manifest import sha256_file
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
-from rhoma.train.build import begin_with, make_network
+from rhoma.train.build import begin_with, finished_anew, make_network, read_network
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
 from rhoma.train.checkpoint import load_best, restore
 from rhoma.train.data import load_families
@@ -92,6 +92,10 @@ class Validate:
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
         """Return the figures; `score` selects the model. The network's vectors are finished on the way."""
         fit_finish(network, self.strangers, self.window)
+        return self.measure(network)
+
+    def measure(self, network: HomologyNetwork) -> dict[str, float]:
+        """Return the figures of a network whose vectors are finished."""
         figures = self.retrieval(network)
         vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences, network.learned))
         value = self.loss(vectors, torch.from_numpy(self.batch.labels), torch.from_numpy(self.batch.clans))
@@ -181,7 +185,9 @@ def train_bundle(
     )
     figures = best_figures(log)
     if rank == 0:
-        _write(out, network, info, data, config, log, families, figures)
+        # the best weights are not those that were validated last
+        fit_finish(network, families, config.train.augment.window)
+        _write(out, network, info, data, config, log, figures)
     if ranks > 1:
         dist.barrier()
     return figures
@@ -207,9 +213,9 @@ def bundle_of_checkpoint(
     config = config.model_copy(update={"train": loop})
     network, info = make_network(config, model_dir=model_dir)
     restore(network, weights)
-    families = data.load("train", config)
+    fit_finish(network, data.load("train", config), config.train.augment.window)
     figures = best_figures(log)
-    _write(out, network, info, data, config, log, families, figures)
+    _write(out, network, info, data, config, log, figures)
     return figures
 
 
@@ -219,15 +225,18 @@ def refinish(
     """Return the figures of the bundle `model` after finishing its vectors as `config` says; written to `out`.
 
     Raises:
-        InputError: `model` is no bundle, has no log of its training, or the settings are of another network.
+        InputError: `model` is no bundle, has no log of its training, or not so many axes.
         ArtefactError: it is damaged.
     """
-    network, info = make_network(config, model_dir=model_dir)
-    begin_with(network, info, model, model_dir)
-    families, held_out = (data.load(which, config) for which in ("train", "validation"))
+    known, manifest = read_network(model, model_dir)
+    network = finished_anew(known, config.whitened, config.words).eval()
     log = read_log(model / LOG)
-    figures = best_figures(log) | Validate(held_out, families, config)(network.eval())
-    _write(out, network, info, data, config, log, families, figures, whitened_later=True)
+    figures = best_figures(log)
+    families = data.load("train", config)
+    fit_finish(network, families, config.train.augment.window)
+    if data.families("validation"):
+        figures |= Validate(data.load("validation", config), families, config).measure(network)
+    _write(out, network, manifest.encoder, data, config, log, figures, whitened_later=True)
     return figures
 
 
@@ -270,13 +279,11 @@ def _write(
     data: Data,
     config: RunConfig,
     log: list[dict[str, float]],
-    families: list[Family],
     figures: dict[str, float],
     *,
     whitened_later: bool = False,
 ) -> None:
     window = config.train.augment.window
-    fit_finish(network, families, window)
     if isinstance(network.encoder, FrozenEncoder):
         network.encoder = network.encoder.source
     merge_adapters(network.encoder)
