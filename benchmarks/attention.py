@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from rhoma.transformer import attend
+from rhoma.models.transformer import attend
 
 if TYPE_CHECKING:
     from collections.abc import Callable

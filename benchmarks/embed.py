@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rhoma.encoders.compact import CompactConfig, CompactEncoder
-from rhoma.heads import HeadConfig
-from rhoma.model import load_embedder
-from rhoma.network import HomologyNetwork
+from rhoma.models.embedder import load_embedder
+from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.models.heads import HeadConfig
+from rhoma.models.network import HomologyNetwork
 from rhoma.train.loop import embed_views
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What whitening and soft words are worth, and how the axes and powers of rhoma.finish were chosen.
+"""What whitening and soft words are worth, and how the axes and powers of rhoma.models.whitening were chosen.
 
     python benchmarks/finish.py --rfam ../shared/data/rfam --threads 2
 
@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional
 
 from rhoma.evaluate.splits import read_split
-from rhoma.finish import POWER, WORD_POWER, SoftWords, Whitening
-from rhoma.model import shipped_bundle
+from rhoma.models.embedder import shipped_bundle
+from rhoma.models.whitening import POWER, WORD_POWER, SoftWords, Whitening
 from rhoma.train.build import begin_with, make_network
 from rhoma.train.run import Data, Validate
 from rhoma.train.settings import resolve

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from rhoma.evaluate.splits import read_split
-from rhoma.model import shipped_bundle
+from rhoma.models.embedder import shipped_bundle
 from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.build import begin_with, make_network
 from rhoma.train.emit import add_emitted

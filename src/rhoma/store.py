@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rhoma.model import Embedder
+    from rhoma.models.embedder import Embedder
     from rhoma.sequences import Record
 
 SHARD = 50_000

@@ -9,11 +9,11 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rhoma.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
-from rhoma.encoders.public import PUBLIC  # noqa: E402
-from rhoma.encoders.registry import load_encoder, weights_sha256  # noqa: E402
 from rhoma.errors import ArtefactError, InputError, ToolError  # noqa: E402
 from rhoma.manifest import EncoderInfo  # noqa: E402
+from rhoma.models.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
+from rhoma.models.encoders.public import PUBLIC  # noqa: E402
+from rhoma.models.encoders.registry import load_encoder, weights_sha256  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +139,7 @@ def test_an_unknown_encoder_lists_the_known_ones() -> None:
 def test_without_the_library_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "rhoma.encoders.multimolecule", None)
+    monkeypatch.setitem(sys.modules, "rhoma.models.encoders.multimolecule", None)
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ToolError, match="pip install"):

@@ -20,7 +20,7 @@ from rhoma.evaluate.embedding import (
 )
 
 if TYPE_CHECKING:
-    from rhoma.model import Embedder
+    from rhoma.models.embedder import Embedder
 
 
 def space(vectors: np.ndarray, families: list[str], clans: list[str]) -> Space:

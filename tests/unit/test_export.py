@@ -10,8 +10,8 @@ torch.set_num_threads(1)
 
 from safetensors.numpy import load_file  # noqa: E402
 
-from rhoma.export import safetensors_layout  # noqa: E402
-from rhoma.model import load_embedder  # noqa: E402
+from rhoma.models.embedder import load_embedder  # noqa: E402
+from rhoma.models.export import safetensors_layout  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rhoma.finish import FILTERS, Finish, SoftWords, Whitening  # noqa: E402
+from rhoma.models.whitening import FILTERS, Finish, SoftWords, Whitening  # noqa: E402
 
 CODES = {"A": 1, "C": 2, "G": 3, "U": 4, "N": 5}
 SOFT = SoftWords()

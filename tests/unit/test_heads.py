@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rhoma.heads import HeadConfig, MeanHead, PooledHead, TransformerHead, make_head  # noqa: E402
-from rhoma.transformer import attend, rotary  # noqa: E402
+from rhoma.models.heads import HeadConfig, MeanHead, PooledHead, TransformerHead, make_head  # noqa: E402
+from rhoma.models.transformer import attend, rotary  # noqa: E402
 
 SIZES = {"hidden_size": 24, "layers": 2, "heads": 4, "pool_heads": 4, "dimension": 16}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError, DeviceError, InputError
-from rhoma.model import BatchedEmbedder, load_embedder, shipped_bundle
+from rhoma.models.embedder import BatchedEmbedder, load_embedder, shipped_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ class Refuse:
         if name.split(".")[0] in {"torch", "multimolecule", "transformers", "peft", "safetensors", "onnx"}:
             raise ImportError(f"{name} is not here")
 sys.meta_path.insert(0, Refuse())
-from rhoma.model import load_embedder
+from rhoma.models.embedder import load_embedder
 vectors = load_embedder(threads=1).embed(["ACGUACGUACGUACGUACGU", "GGGGAAAACCCC"])
 assert vectors.shape == (2, 512), vectors.shape
 assert "torch" not in sys.modules

@@ -11,11 +11,11 @@ torch = pytest.importorskip("torch")
 RNA = pytest.importorskip("RNA")
 torch.set_num_threads(1)
 
-from rhoma.bundle import write_bundle  # noqa: E402
-from rhoma.heads import HeadConfig  # noqa: E402
-from rhoma.model import load_embedder  # noqa: E402
-from rhoma.network import HomologyNetwork  # noqa: E402
-from rhoma.pairing import pair_probabilities  # noqa: E402
+from rhoma.models.bundle import write_bundle  # noqa: E402
+from rhoma.models.embedder import load_embedder  # noqa: E402
+from rhoma.models.heads import HeadConfig  # noqa: E402
+from rhoma.models.network import HomologyNetwork  # noqa: E402
+from rhoma.models.pairing import pair_probabilities  # noqa: E402
 from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 

@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rhoma.pooling import AttentivePool, mean_pool  # noqa: E402
+from rhoma.models.pooling import AttentivePool, mean_pool  # noqa: E402
 
 
 def test_mean_counts_nucleotides_only() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhoma.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
 from rhoma.errors import InputError
+from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
 
 LETTERS = st.text(alphabet="ACGUTNRYSWKMBDHV", min_size=1, max_size=40)
 

@@ -23,7 +23,7 @@ from rhoma.train.settings import resolve  # noqa: E402
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.config import TrainConfig
     from rhoma.train.data import Family
 

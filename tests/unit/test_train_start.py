@@ -17,7 +17,7 @@ from safetensors.torch import load_file  # noqa: E402
 from rhoma.cli import run  # noqa: E402
 from rhoma.errors import ArtefactError, InputError  # noqa: E402
 from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
-from rhoma.model import load_embedder  # noqa: E402
+from rhoma.models.embedder import load_embedder  # noqa: E402
 from rhoma.train.build import begin_with, make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
@@ -46,7 +46,7 @@ def test_a_new_structure_channel_counts_nothing_at_first(
     kind: str, tmp_path: Path, tiny_settings: dict[str, Any]
 ) -> None:
     pytest.importorskip("RNA")
-    from rhoma.bundle import load_network, write_bundle
+    from rhoma.models.bundle import load_network, write_bundle
 
     old, info = make_network(resolve(given=head(tiny_settings, kind=kind)))
     write_bundle(tmp_path / "b", old, info, name="n", window=64, stride=32, training={}, metrics={})

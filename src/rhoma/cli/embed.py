@@ -46,7 +46,7 @@ def embed(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.model import load_embedder
+    from rhoma.models.embedder import load_embedder
     from rhoma.sequences import read_fasta
     from rhoma.store import write_store
 

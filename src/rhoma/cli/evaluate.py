@@ -103,7 +103,7 @@ def dataset(
         counts = datasets.own_dataset(queries, targets, labels, out)["counts"]
     elif rfam is not None and not own:
         if path is None:
-            from rhoma.model import shipped_bundle
+            from rhoma.models.embedder import shipped_bundle
 
             path = shipped_bundle() / "split.tsv"
         config = settings_of(preset).dataset.model_copy(update={"seed": seed})
@@ -271,7 +271,7 @@ def embedding(
     from rhoma.evaluate.presets import preset as settings_of
     from rhoma.evaluate.splits import read_split
     from rhoma.evaluate.tables import write_table
-    from rhoma.model import load_embedder, shipped_bundle
+    from rhoma.models.embedder import load_embedder, shipped_bundle
 
     set_up_logging(quiet=quiet)
     rows, points = measure_embedding(

@@ -15,7 +15,7 @@ from rhoma.errors import ArtefactError
 
 if TYPE_CHECKING:
     from rhoma.index.bundle import Index
-    from rhoma.model import Embedder
+    from rhoma.models.embedder import Embedder
     from rhoma.search import SearchConfig
     from rhoma.store import EmbeddingStore
 
@@ -151,7 +151,7 @@ def search(
     store = open_store(store_path) if store_path is not None and vectors != "kmer" else None
     embedder = None
     if vectors != "kmer":
-        from rhoma.model import load_embedder, shipped_sha256
+        from rhoma.models.embedder import load_embedder, shipped_sha256
 
         # the null of cosines needs the model of the queries' vectors; the shipped one is always at hand
         if store is None or model is not None or store.manifest.model.sha256 == shipped_sha256():

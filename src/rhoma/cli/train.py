@@ -334,7 +334,7 @@ def _processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[tuple[str, in
     """Gives the device of this process and the number of processes; joins those that torchrun started."""
     import torch
 
-    from rhoma.model import resolve_device
+    from rhoma.models.embedder import resolve_device
 
     where: Any = resolve_device(device)
     ranks = int(os.environ.get("WORLD_SIZE", "1"))

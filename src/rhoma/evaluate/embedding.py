@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rhoma.evaluate.benchmark import Benchmark
     from rhoma.evaluate.splits import SplitRow
     from rhoma.evaluate.tables import Row
-    from rhoma.model import Embedder
+    from rhoma.models.embedder import Embedder
 
 EMBEDDING = (
     *("method", "sequences", "families", "silhouette", "silhouette_low", "silhouette_high"),

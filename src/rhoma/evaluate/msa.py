@@ -126,7 +126,7 @@ def _rhoma(
     benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.index.bundle import Index
-    from rhoma.model import load_embedder
+    from rhoma.models.embedder import load_embedder
     from rhoma.search import Database, SearchConfig
     from rhoma.search.batch import search_all, write_results
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.config import TrainConfig
     from rhoma.train.data import Family
 

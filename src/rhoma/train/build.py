@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from pydantic import BaseModel, ValidationError
 
-from rhoma.bundle import load_network
-from rhoma.encoders.compact import CompactConfig, CompactEncoder
-from rhoma.encoders.registry import load_encoder, weights_sha256
 from rhoma.errors import InputError
-from rhoma.heads import HeadConfig
 from rhoma.manifest import ModelManifest, read_manifest, verify_files
-from rhoma.network import HomologyNetwork
-from rhoma.pairing import CHANNELS
+from rhoma.models.bundle import load_network
+from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.models.encoders.registry import load_encoder, weights_sha256
+from rhoma.models.heads import HeadConfig
+from rhoma.models.network import HomologyNetwork
+from rhoma.models.pairing import CHANNELS
 from rhoma.train.cache import FrozenEncoder
 from rhoma.train.lora import add_adapters
 from rhoma.train.settings import COMPACT, SETTINGS, start_of

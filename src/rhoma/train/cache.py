@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rhoma.encoders.protocol import Encoder, TokenBatch
+    from rhoma.models.encoders.protocol import Encoder, TokenBatch
     from rhoma.train.data import Family
 
 _BATCH_NUCLEOTIDES = 16_384

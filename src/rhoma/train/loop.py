@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rhoma.encoders.protocol import TokenBatch
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.encoders.protocol import TokenBatch
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.auxiliary import Auxiliary
     from rhoma.train.config import TrainConfig
     from rhoma.train.precision import Precision

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
-    from rhoma.encoders.protocol import Encoder
+    from rhoma.models.encoders.protocol import Encoder
 
 # the whole name has to match: a bare "dense" or "query" would also meet layers of other parts
 _ATTENTION = r".*\.(attention|attn)\.self\.(query|key|value)"

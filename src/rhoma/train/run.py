@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.distributed as dist
 
-from rhoma.bundle import write_bundle
-from rhoma.encoders.public import PUBLIC
 from rhoma.errors import InputError
 from rhoma.manifest import sha256_file
+from rhoma.models.bundle import write_bundle
+from rhoma.models.encoders.public import PUBLIC
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.build import begin_with, finished_anew, make_network, read_network
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.manifest import EncoderInfo
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.data import Family
     from rhoma.train.settings import RunConfig
 

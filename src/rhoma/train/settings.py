@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rhoma.encoders.public import PUBLIC
 from rhoma.errors import InputError
 from rhoma.manifest import MANIFEST, EncoderInfo, sha256_file
+from rhoma.models.encoders.public import PUBLIC
 from rhoma.train.config import TrainConfig
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from rhoma.encoders.protocol import TokenBatch
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.encoders.protocol import TokenBatch
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.data import Family
 
 _WORD = 7

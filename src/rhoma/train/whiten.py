@@ -12,7 +12,7 @@ from rhoma.train.validate import embed_sequences, flanked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
     from rhoma.train.data import Family
 
 _WINDOWS = 6000

@@ -34,7 +34,7 @@ class RhomaSearch:
     def build(self) -> list[Path]:
         """Returns the index bundle, which is made beforehand, and opens it and the model."""
         from rhoma.index.bundle import Index
-        from rhoma.model import load_embedder
+        from rhoma.models.embedder import load_embedder
         from rhoma.search import Database, SearchConfig
 
         if self._task.index is None:

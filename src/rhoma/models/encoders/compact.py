@@ -8,9 +8,9 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from rhoma.encoders.protocol import TokenBatch
-from rhoma.encoders.tokens import COMPACT_TOKENS, COMPACT_VOCABULARY, lookup_table, tokenize
-from rhoma.transformer import Block
+from rhoma.models.encoders.protocol import TokenBatch
+from rhoma.models.encoders.tokens import COMPACT_TOKENS, COMPACT_VOCABULARY, lookup_table, tokenize
+from rhoma.models.transformer import Block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

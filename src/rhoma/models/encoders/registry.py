@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rhoma.encoders.public import PUBLIC, PublicEncoder
 from rhoma.errors import InputError, ToolError
+from rhoma.models.encoders.public import PUBLIC, PublicEncoder
 
 if TYPE_CHECKING:
-    from rhoma.encoders.protocol import Encoder
     from rhoma.manifest import EncoderInfo
+    from rhoma.models.encoders.protocol import Encoder
 
 
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -41,10 +41,10 @@ def load_encoder(info: EncoderInfo, model_dir: Path | str | None) -> Encoder:
     source = _source(spec, model_dir)
     try:
         if spec.kind == "multimolecule":
-            from rhoma.encoders.multimolecule import MultiMoleculeEncoder
+            from rhoma.models.encoders.multimolecule import MultiMoleculeEncoder
 
             return MultiMoleculeEncoder(spec, source)
-        from rhoma.encoders.omnigenome import OmniGenomeEncoder
+        from rhoma.models.encoders.omnigenome import OmniGenomeEncoder
 
         return OmniGenomeEncoder(spec, source, structure=bool(info.config.get("structure")))
     except ImportError as error:

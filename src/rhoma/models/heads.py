@@ -8,16 +8,16 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from rhoma.finish import FILTERS
-from rhoma.pooling import AttentivePool, mean_pool
-from rhoma.transformer import Block
+from rhoma.models.pooling import AttentivePool, mean_pool
+from rhoma.models.transformer import Block
+from rhoma.models.whitening import FILTERS
 
 
 class HeadConfig(BaseModel):
     """Sizes of a head; the configuration is the truth about the number of layers.
 
     With `structure` the head of any kind sees, beside the states, how probably each nucleotide pairs. `whitened` and
-    `words` are the axes that a network keeps of the head's vector and of soft words (rhoma.finish).
+    `words` are the axes that a network keeps of the head's vector and of soft words (rhoma.models.whitening).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

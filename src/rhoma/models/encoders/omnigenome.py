@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 
-from rhoma.encoders.protocol import TokenBatch
-from rhoma.encoders.tokens import lookup_table, tokenize
 from rhoma.errors import ArtefactError, InputError
+from rhoma.models.encoders.protocol import TokenBatch
+from rhoma.models.encoders.tokens import lookup_table, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.encoders.public import PublicEncoder
+    from rhoma.models.encoders.public import PublicEncoder
 
 
 class OmniGenomeEncoder(nn.Module):

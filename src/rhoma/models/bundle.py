@@ -8,12 +8,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from rhoma.encoders.compact import CompactConfig, CompactEncoder
-from rhoma.encoders.registry import load_encoder
 from rhoma.errors import ArtefactError
-from rhoma.heads import HeadConfig
 from rhoma.manifest import GRAPH, ModelManifest, artefact_directory, file_entries, write_manifest
-from rhoma.network import HomologyNetwork
+from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.models.encoders.registry import load_encoder
+from rhoma.models.heads import HeadConfig
+from rhoma.models.network import HomologyNetwork
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def write_bundle(
             save_file(_half(network.encoder.state_dict()), directory / ENCODER)  # type: ignore[attr-defined]
         # the graph reads letters only
         if info.kind == "compact" and not network.config.structure:
-            from rhoma.export import export_graph
+            from rhoma.models.export import export_graph
 
             parts = {"encoder": ENCODER, "head": HEAD, "finish": FINISH}
             weights = {part: file for part, file in parts.items() if (directory / file).is_file()}

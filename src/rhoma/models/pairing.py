@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rhoma.encoders.protocol import TokenBatch
+    from rhoma.models.encoders.protocol import TokenBatch
 
 CHANNELS = 2
 # pairs less probable than this are not asked for: their sum moves a probability in the fourth digit

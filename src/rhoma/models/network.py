@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rhoma.encoders.tokens import COMPACT_VOCABULARY, lookup_table
-from rhoma.finish import Finish
-from rhoma.heads import make_head
-from rhoma.pairing import CHANNELS, add_pairing
+from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table
+from rhoma.models.heads import make_head
+from rhoma.models.pairing import CHANNELS, add_pairing
+from rhoma.models.whitening import Finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.encoders.protocol import Encoder, TokenBatch
-    from rhoma.heads import HeadConfig
+    from rhoma.models.encoders.protocol import Encoder, TokenBatch
+    from rhoma.models.heads import HeadConfig
 
 _LETTERS = lookup_table(COMPACT_VOCABULARY, unknown=5)
 

@@ -121,7 +121,7 @@ def shipped_bundle() -> Path:
     """
     candidates = [
         Path(str(files("rhoma"))) / "assets" / "encoder",
-        Path(__file__).parents[2] / "assets" / "encoder",
+        Path(__file__).parents[3] / "assets" / "encoder",
     ]
     for candidate in candidates:
         if (candidate / MANIFEST).is_file():
@@ -160,7 +160,7 @@ def load_embedder(
         DeviceError: ``cuda`` where there is no GPU.
         InputError: no such bundle or encoder.
     """
-    from rhoma.encoders.public import PUBLIC
+    from rhoma.models.encoders.public import PUBLIC
 
     if model is not None and str(model) in PUBLIC and not Path(model).exists():
         return _public_embedder(str(model), device, threads, model_dir)
@@ -181,7 +181,7 @@ def load_embedder(
     if graph and where == "cpu" and runtime != "torch":
         forward = _onnx_forward(bundle, threads)
     else:
-        from rhoma.bundle import load_network
+        from rhoma.models.bundle import load_network
 
         forward = _torch_forward(load_network(bundle, manifest, model_dir=model_dir), where, threads)
     return BatchedEmbedder(
@@ -196,10 +196,10 @@ def load_embedder(
 
 
 def _public_embedder(name: str, device: Device, threads: int | None, model_dir: Path | str | None) -> BatchedEmbedder:
-    from rhoma.encoders.public import PUBLIC
-    from rhoma.encoders.registry import load_encoder, weights_sha256
-    from rhoma.heads import HeadConfig
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.encoders.public import PUBLIC
+    from rhoma.models.encoders.registry import load_encoder, weights_sha256
+    from rhoma.models.heads import HeadConfig
+    from rhoma.models.network import HomologyNetwork
 
     spec = PUBLIC[name]
     where = resolve_device(device)
@@ -239,7 +239,7 @@ def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
 def _onnx_forward(bundle: Path, threads: int | None) -> Callable[[list[str]], NDArray[np.float32]]:
     import onnxruntime
 
-    from rhoma.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
+    from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -262,7 +262,7 @@ def _torch_forward(
 ) -> Callable[[list[str]], NDArray[np.float32]]:
     import torch
 
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
 
     assert isinstance(network, HomologyNetwork)
     network.eval().to(device)

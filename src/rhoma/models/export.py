@@ -13,13 +13,13 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rhoma.encoders.protocol import TokenBatch
+from rhoma.models.encoders.protocol import TokenBatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rhoma.network import HomologyNetwork
+    from rhoma.models.network import HomologyNetwork
 
 OPSET = 20
 _TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}

@@ -1,0 +1,1 @@
+"""The networks: encoders, heads, whitening; their bundles, graphs and embedders."""
