@@ -41,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="the Rfam files are missing (set RHOMA_RFAM)"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names bytes after their argument: what is in a file is no name, and may differ between two processes."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def rfam_dir() -> Path:
     """Returns the directory with members.fa.gz, seed.sto.gz and families.tsv."""

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets" / "demo"
 # What a run tells of itself: times and paths, different in every run.
 RECORDS = "pipeline_info"
+# Seconds after which a run hangs: far more than any takes on a busy machine.
+HANGS = 3600.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,7 +52,7 @@ class Nextflow:
         }
 
     def __call__(
-        self, *arguments: str | Path, cwd: Path, parser: str = "v1", timeout: float = 600
+        self, *arguments: str | Path, cwd: Path, parser: str = "v1", timeout: float = HANGS
     ) -> subprocess.CompletedProcess[str]:
         """Returns the finished process; stdout and stderr are together in ``stdout``."""
         return subprocess.run(
@@ -81,7 +83,7 @@ class Nextflow:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + HANGS
             while process.poll() is None and not reached() and time.monotonic() < deadline:
                 time.sleep(0.05)
             alive = process.poll() is None

@@ -156,7 +156,7 @@ def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, tiny_co
         )
         for rank in range(2)
     ]  # fmt: skip
-    errors = [process.communicate(timeout=300)[1] for process in processes]
+    errors = [process.communicate(timeout=1800)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     two = json.loads((tmp_path / "bundle.work" / "checkpoint" / "state.json").read_text())["log"]
     assert len(two) == 2

@@ -40,9 +40,9 @@ def directory(tmp_path: Path) -> Path:
     (tmp_path / "families.tsv").write_text(
         "family\tname\ttype\tclan\nRF1\tone\tGene; tRNA;\tCL1\nRF2\ttwo\tIntron;\t\n"
     )
-    (tmp_path / "seed.sto.gz").write_bytes(gzip.compress(SEED.encode()))
+    (tmp_path / "seed.sto.gz").write_bytes(gzip.compress(SEED.encode(), mtime=0))
     members = ">m1 RF2\nAC\nGT\n>m2 RF2\nGGGG\n>m3 RF1 more\nccnn\n"
-    (tmp_path / "members.fa.gz").write_bytes(gzip.compress(members.encode()))
+    (tmp_path / "members.fa.gz").write_bytes(gzip.compress(members.encode(), mtime=0))
     return tmp_path
 
 
@@ -75,11 +75,15 @@ def test_the_table_names_the_clan_before_the_alignment(directory: Path) -> None:
     [
         ("families.tsv", b"family\tname\n", "first line"),
         ("families.tsv", b"family\tname\ttype\tclan\nRF1\tone\n", "2 columns where 4"),
-        ("seed.sto.gz", gzip.compress(SEED.encode())[:80], "damaged or truncated"),
-        ("seed.sto.gz", gzip.compress(SEED[:-4].encode()), "no end"),
-        ("seed.sto.gz", gzip.compress(b"x  ACG\n//\n"), "without accession"),
-        ("seed.sto.gz", gzip.compress(b"#=GF AC RF1\nx  ACG\ny  AC\n#=GC SS_cons ...\n//\n"), "unequal length"),
-        ("members.fa.gz", gzip.compress(b">m1\nACGU\n"), "does not name a family"),
+        ("seed.sto.gz", gzip.compress(SEED.encode(), mtime=0)[:80], "damaged or truncated"),
+        ("seed.sto.gz", gzip.compress(SEED[:-4].encode(), mtime=0), "no end"),
+        ("seed.sto.gz", gzip.compress(b"x  ACG\n//\n", mtime=0), "without accession"),
+        (
+            "seed.sto.gz",
+            gzip.compress(b"#=GF AC RF1\nx  ACG\ny  AC\n#=GC SS_cons ...\n//\n", mtime=0),
+            "unequal length",
+        ),
+        ("members.fa.gz", gzip.compress(b">m1\nACGU\n", mtime=0), "does not name a family"),
     ],
 )
 def test_damaged_files_are_named(directory: Path, name: str, content: bytes, problem: str) -> None:

@@ -215,7 +215,7 @@ def test_two_ranks_give_the_gradient_of_one_process(
         )
         for rank in range(2)
     ]
-    errors = [process.communicate(timeout=300)[1] for process in processes]
+    errors = [process.communicate(timeout=1800)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     network, config = parts(tiny_settings)
     expected = gradients(network, tiny_families, config)
