@@ -130,9 +130,10 @@ def test_a_search_writes_its_tables_and_an_alignment_a_query(tmp_path: Path, ind
     assert (hit.family, hit.clan) == ("RF1", "CL1")
 
 
-def test_zero_queries_and_zero_hits_are_well_formed(tmp_path: Path, index: Path) -> None:
+def test_zero_queries_and_zero_hits_are_well_formed(tmp_path: Path, index: Path, toy_embedder: Any) -> None:
     (tmp_path / "q.fa").write_text(">tiny\nACGU\n")
-    assert searched(tmp_path, index, "--vectors", "kmer") == 0
+    write_store(tmp_path / "qstore", [], toy_embedder, strands="both")
+    assert searched(tmp_path, index, "--store", str(tmp_path / "qstore")) == 0
     assert read_hits_tsv(tmp_path / "out" / "hits.tsv") == []
     assert (tmp_path / "out" / "hits.m8").read_text() == ""
     assert list((tmp_path / "out" / "alignments").iterdir()) == []
@@ -150,10 +151,11 @@ def test_zero_queries_and_zero_hits_are_well_formed(tmp_path: Path, index: Path)
     ],
 )
 def test_bad_settings_are_refused(
-    tmp_path: Path, index: Path, options: list[str], status: int, words: list[str], capsys: Any
+    tmp_path: Path, index: Path, toy_embedder: Any, options: list[str], status: int, words: list[str], capsys: Any
 ) -> None:
     (tmp_path / "q.fa").write_text(f">q\n{A}\n")
-    assert searched(tmp_path, index, "--vectors", "kmer", *options) == status
+    write_store(tmp_path / "qstore", [Record("q", "", A)], toy_embedder, strands="both")
+    assert searched(tmp_path, index, "--store", str(tmp_path / "qstore"), *options) == status
     error = capsys.readouterr().err
     assert all(word in error for word in words)
     assert not (tmp_path / "out").exists()

@@ -59,9 +59,9 @@ def database(tmp_path: Path, toy_embedder: Any) -> Database:
     return Database(index, window=128, stride=64)
 
 
-def test_structure_finds_what_the_letters_hide(database: Database, tmp_path: Path) -> None:
-    config = SearchConfig(vectors="kmer", sensitive=True)
-    result = search(QUERY, database, config)
+def test_structure_finds_what_the_letters_hide(database: Database, tmp_path: Path, toy_embedder: Any) -> None:
+    config = SearchConfig(sensitive=True)
+    result = search(QUERY, database, config, embed=toy_embedder.embed)
     found = {h.target: h for h in result.hits if h.evalue <= 1e-3}
     assert set(found) <= {r.id for r in (*FAMILY, *FAR)}
     assert {"far+", "far-"} <= set(found)
@@ -69,7 +69,7 @@ def test_structure_finds_what_the_letters_hide(database: Database, tmp_path: Pat
     assert abs(found["far-"].tstart - 61) <= 3
     assert abs(found["far-"].tend - 122) <= 3
     assert "cm" in {h.source for h in found.values()}
-    again = search(QUERY, database, config)
+    again = search(QUERY, database, config, embed=toy_embedder.embed)
     for name, one in (("a", result), ("b", again)):
         write_results(tmp_path / name, [one], covariance=True)
     for name in ("hits.tsv", "hits.tblout", "rounds.tsv", "alignments/q.sto"):
@@ -82,9 +82,8 @@ def test_structure_finds_what_the_letters_hide(database: Database, tmp_path: Pat
     assert all(len(cells) == 18 for cells in lines)
 
 
-def test_a_query_without_structure_is_searched_by_its_profile(database: Database) -> None:
-    result = search(
-        Record("A", "", "AACAAACAAAACACAAACAAAAACACAA"), database, SearchConfig(sensitive=True, vectors="kmer")
-    )
+def test_a_query_without_structure_is_searched_by_its_profile(database: Database, toy_embedder: Any) -> None:
+    query = Record("A", "", "AACAAACAAAACACAAACAAAAACACAA")
+    result = search(query, database, SearchConfig(sensitive=True), embed=toy_embedder.embed)
     assert result.cm_hits == ()
     assert all(h.source == "profile" for h in result.hits)

@@ -95,7 +95,7 @@ def search(
     labels: Annotated[
         Path | None, typer.Option(help="TSV (id, family, clan) that names the families of targets.")
     ] = None,
-    shortlist: Annotated[int, typer.Option(min=1, help="Windows that each list brings into a round.")] = 1000,
+    shortlist: Annotated[int, typer.Option(min=1, help="Windows that vectors bring on each strand.")] = 1000,
     iterations: Annotated[int, typer.Option(min=1, help="Rounds at most; 1 is a single pass.")] = 5,
     evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are aligned.")] = 1e-3,
     report_evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are reported.")] = 10.0,
@@ -105,10 +105,9 @@ def search(
     sensitive: Annotated[
         bool, typer.Option("--sensitive", help="Let a covariance model pick and rank (slower).")
     ] = False,
-    vectors: Annotated[Literal["both", "learned", "kmer"], typer.Option(help="Which vectors retrieve.")] = "both",
     mode: Annotated[
         Literal["rounds", "profile", "list"],
-        typer.Option(help="Rounds; a single pass of the profile; or the fused list alone."),
+        typer.Option(help="Rounds; a single pass of the profile; or the list alone."),
     ] = "rounds",
     database_size: Annotated[
         float | None,
@@ -125,6 +124,7 @@ def search(
     set_up_logging(quiet=quiet)
     from rhoma.hits import read_labels
     from rhoma.index.bundle import Index
+    from rhoma.models.embedder import load_embedder, shipped_sha256
     from rhoma.search import Database, read_anchors
     from rhoma.search.batch import search_all, write_results
     from rhoma.search.inputs import read_queries
@@ -137,7 +137,6 @@ def search(
         report_evalue=report_evalue,
         inclusion_evalue=inclusion_evalue,
         sensitive=sensitive,
-        vectors=vectors,
         mode=mode,
         database_size=database_size,
         threads=threads,
@@ -148,14 +147,11 @@ def search(
         logger.warning("skipped %s: %s", one.id, one.reason)
     families = read_labels(labels) if labels is not None else None
     anchors = read_anchors(mmseqs) if mmseqs is not None else None
-    store = open_store(store_path) if store_path is not None and vectors != "kmer" else None
+    store = open_store(store_path) if store_path is not None else None
     embedder = None
-    if vectors != "kmer":
-        from rhoma.models.embedder import load_embedder, shipped_sha256
-
-        # the null of cosines needs the model of the queries' vectors; the shipped one is always at hand
-        if store is None or model is not None or store.manifest.model.sha256 == shipped_sha256():
-            embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
+    # the null of cosines needs the model of the queries' vectors; the shipped one is always at hand
+    if store is None or model is not None or store.manifest.model.sha256 == shipped_sha256():
+        embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
     index = Index.open(index_path, model_sha256=_model_of(embedder, store))
     database = Database(index, window=index.manifest.window, stride=index.manifest.stride)
     _check_windows(index, embedder)

@@ -83,9 +83,9 @@ def search_all(
         progress: Called with (done, total).
     """
     vectors: dict[str, QueryVectors] = {}
-    if config.vectors != "kmer" and store is not None:
+    if store is not None:
         vectors = {query.id: stored_vectors(store, query) for query in queries}
-    elif config.vectors != "kmer" and embed is not None:
+    elif embed is not None:
         found = embed_queries(
             [query.sequence for query in queries], embed, window=database.window, stride=database.stride
         )

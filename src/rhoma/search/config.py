@@ -11,23 +11,21 @@ class SearchConfig(BaseModel):
     """How a query is searched; frozen, unknown names are refused.
 
     Attributes:
-        shortlist: Best windows that each list (learned vectors, k-mers) brings on each strand, and how many
-            targets the fused list of ``mode="list"`` holds.
+        shortlist: Best windows that vectors bring on each strand, and how many targets the list of
+            ``mode="list"`` holds.
         iterations: Rounds at most; 1 is a single pass.
         evalue: Hits up to this E-value are homologs: they enter the alignment.
         report_evalue: Hits up to this E-value are reported.
         inclusion_bits: Bit score from which a match builds the next round's model.
         inclusion_evalue: E-value up to which it does; both must hold.
-        expansion: Homologs whose stored vectors and k-mers are new queries, a round.
+        expansion: Homologs whose stored vectors are new queries, a round.
         sensitive: A covariance model picks the first homologs and ranks the last list.
-        vectors: Which vectors retrieve.
-        mode: ``rounds``; ``profile`` (a single pass of the query's profile); ``list`` (the fused list alone).
+        mode: ``rounds``; ``profile`` (a single pass of the query's profile); ``list`` (the list alone).
         pad: Nucleotides added to each end of a window before it is scored.
         piece: Longest stretch of a query that one profile covers; longer queries are cut.
         overlap: Nucleotides that two neighbouring pieces share.
         database_size: Comparisons that the whole database stands for (Z), where this index is only a part of
             it.
-        contiguous: Count contiguous 7-mers only, and no spaced k-mers.
         threads: Queries searched at the same time.
         seed: Seed of shuffles and of HMMER.
     """
@@ -42,8 +40,6 @@ class SearchConfig(BaseModel):
     inclusion_evalue: float = Field(0.01, gt=0)
     expansion: int = Field(20, ge=0)
     sensitive: bool = False
-    vectors: Literal["both", "learned", "kmer"] = "both"
-    contiguous: bool = False
     mode: Literal["rounds", "profile", "list"] = "rounds"
     pad: int = Field(150, ge=0)
     piece: int = Field(500, ge=100)

@@ -11,8 +11,6 @@ from rhoma.evalue import database_size
 from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 
@@ -37,11 +35,6 @@ class SearchableIndex(Protocol):
 
     def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Returns cosines and rows of the k nearest windows of each vector; row -1 where there are fewer."""
-
-    def search_kmers(
-        self, sequences: Sequence[str], k: int, *, contiguous: bool = False
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns the same for the k-mers of sequences; `contiguous`: of their contiguous 7-mers alone."""
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns the stored vectors of windows."""

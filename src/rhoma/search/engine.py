@@ -69,7 +69,7 @@ def search(
         anchors: Places that another tool (MMseqs2) found; they are scored whatever the vectors say.
     """
     seconds: dict[str, float] = {}
-    if config.vectors != "kmer" and vectors is None and embed is not None:
+    if vectors is None and embed is not None:
         began = time.perf_counter()
         vectors = embed_queries([query.sequence], embed, window=database.window, stride=database.stride)[0]
         seconds["embed"] = time.perf_counter() - began
@@ -105,7 +105,7 @@ def search(
     limit = math.log(config.report_evalue) - math.log(size)
     chains = [chain for chain in chains if chain.log_pvalue <= limit]
     seconds["calibrate"] = 0.0
-    if embed is not None and config.vectors != "kmer":
+    if embed is not None:
         chains += vector_chains(query, database, embed, pieces, outcomes, chains, config)
         seconds["calibrate"] = time.perf_counter() - began
     if vectors is not None:

@@ -1,8 +1,8 @@
-"""The lists of windows that are worth scoring, and how they become one.
+"""The list of windows that are worth scoring, and how lists become one.
 
 A *candidate* is a window together with the strand on which it is like the query, numbered ``2 * row +
-minus``. Each list (learned vectors, k-mers) keeps the best cosine of each candidate over all query windows
-and over all homologs that became queries.
+minus``. The list keeps the best cosine of each candidate over all query windows and over all homologs that
+became queries.
 """
 
 from __future__ import annotations
@@ -87,39 +87,26 @@ def fuse(lists: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray
 
 @dataclass
 class Retrieval:
-    """The lists of one query (or of one piece of it), growing with every round.
+    """The list of one query (or of one piece of it), growing with every round.
 
     Attributes:
         index: Where to look.
-        count: Windows that each list may bring on each strand.
-        learned: Candidates by the cosine of learned vectors.
-        contiguous: Count contiguous 7-mers only.
-        kmers: Candidates by the cosine of k-mers.
+        count: Windows that vectors may bring on each strand.
+        list: Candidates by cosine.
     """
 
     index: SearchableIndex
     count: int
-    contiguous: bool = False
-    learned: RankedList = field(default_factory=RankedList)
-    kmers: RankedList = field(default_factory=RankedList)
+    list: RankedList = field(default_factory=RankedList)
 
     def by_vectors(self, vectors: NDArray[np.float32], minus: int) -> None:
-        """Searches learned vectors, (m, d) unit rows; ``minus`` is 1 for those of the reverse complement."""
+        """Searches vectors, (m, d) unit rows; ``minus`` is 1 for those of the reverse complement."""
         if len(vectors):
-            self.learned.add(self.index.search(vectors, self._k()), minus)
-
-    def by_kmers(self, sequences: Sequence[str], minus: int) -> None:
-        """Searches the k-mers of sequences, both strands; ``minus`` is 1 for the reverse complement."""
-        if len(sequences):
-            turned = [reverse_complement(s) for s in sequences]
-            both = self.index.search_kmers([*sequences, *turned], self._k(), contiguous=self.contiguous)
-            half = len(sequences)
-            self.kmers.add((both[0][:half], both[1][:half]), minus)
-            self.kmers.add((both[0][half:], both[1][half:]), 1 - minus)
+            self.list.add(self.index.search(vectors, self._k()), minus)
 
     def shortlist(self) -> NDArray[np.int64]:
-        """Returns the union of the best of both lists, by fused rank; nothing of either list is lost."""
-        return fuse([self.learned.top(2 * self.count), self.kmers.top(2 * self.count)])[0]
+        """Returns the best candidates, best first."""
+        return self.list.top(2 * self.count)
 
     def _k(self) -> int:
         return min(self.count, max(1, self.index.n_windows))

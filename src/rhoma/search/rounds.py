@@ -12,7 +12,7 @@ from rhoma.profile import Model, ProfileScorer, matches
 from rhoma.search.outcome import Outcome, RoundStats
 from rhoma.search.piece import padding
 from rhoma.search.regions import Choice, Region, anchor_regions, candidate_regions, merge_regions
-from rhoma.search.retrieve import RankedList, Retrieval, query_windows
+from rhoma.search.retrieve import RankedList, Retrieval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Rounds:
         self.piece = piece
         self.config = config
         self.covariance = covariance
-        self.retrieval = Retrieval(database.index, config.shortlist, config.contiguous)
+        self.retrieval = Retrieval(database.index, config.shortlist)
         self.seconds = {"retrieve": 0.0, "score": 0.0, "model": 0.0, "expand": 0.0}
         self._anchored = anchor_regions(database, piece.anchors)
         self._pad = padding(config, len(piece.sequence), database.window)
@@ -66,13 +66,9 @@ class Rounds:
     def retrieve(self) -> None:
         """Searches the query's own windows."""
         began = time.perf_counter()
-        if self.config.vectors != "kmer":
-            self.retrieval.by_vectors(self.piece.plus, 0)
-            self.retrieval.by_vectors(self.piece.minus, 1)
-            self._own = RankedList(self.retrieval.learned.candidates, self.retrieval.learned.scores)
-        if self.config.vectors != "learned":
-            letters = query_windows(self.piece.sequence, self.database.window, self.database.stride)
-            self.retrieval.by_kmers(letters, 0)
+        self.retrieval.by_vectors(self.piece.plus, 0)
+        self.retrieval.by_vectors(self.piece.minus, 1)
+        self._own = RankedList(self.retrieval.list.candidates, self.retrieval.list.scores)
         self.seconds["retrieve"] += time.perf_counter() - began
 
     def run(self) -> Outcome:
@@ -141,13 +137,12 @@ class Rounds:
         return Outcome(model, regions, found, hits, cosines, list(dict.fromkeys(where.tolist())), self._own)
 
     def _cosines(self, candidates: NDArray[np.int64], where: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-        """Returns the best learned cosine of each region, of k-mers where no vector met it, else nan."""
-        cosines = np.full((2, count), np.nan)
-        for side, ranked in enumerate((self.retrieval.learned.best(), self.retrieval.kmers.best())):
-            for candidate, region in zip(candidates.tolist(), where.tolist(), strict=False):
-                cosines[side, region] = np.fmax(cosines[side, region], ranked.get(candidate, np.nan))
-        result: NDArray[np.float64] = np.where(np.isnan(cosines[0]), cosines[1], cosines[0])
-        return result
+        """Returns the best cosine of each region, nan where no vector met it."""
+        cosines = np.full(count, np.nan)
+        ranked = self.retrieval.list.best()
+        for candidate, region in zip(candidates.tolist(), where.tolist(), strict=False):
+            cosines[region] = np.fmax(cosines[region], ranked[candidate])
+        return cosines
 
     def _kept(self) -> list[Region]:
         """Returns the homologs so far: what built the model is scored by it, whatever the lists say now."""
@@ -199,11 +194,8 @@ class Rounds:
         """Asks the index for the neighbours of the best new homologs."""
         began = time.perf_counter()
         rows: tuple[list[int], list[int]] = ([], [])
-        letters: list[str] = []
         for choice in new[: self.config.expansion]:
             region = regions[choice.region]
-            stretch = self.database.fetch(region.sequence, choice.start, choice.end, region.strand)
-            letters += query_windows(stretch, self.database.window, self.database.stride)
             near = self._row_of.get(choice.region)
             if near:
                 row = min(near, key=lambda place: (abs(place[0] - choice.start), place[1]))[1]
@@ -211,12 +203,9 @@ class Rounds:
                 side = rows[region.strand == "-"]
                 side += [row for row in over if row not in self._asked]
                 self._asked.update(over)
-        if self.config.vectors != "kmer":
-            for minus, side in enumerate(rows):
-                if side:
-                    self.retrieval.by_vectors(self.database.index.vectors(np.array(side, dtype=np.int64)), minus)
-        if self.config.vectors != "learned":
-            self.retrieval.by_kmers(letters, 0)
+        for minus, side in enumerate(rows):
+            if side:
+                self.retrieval.by_vectors(self.database.index.vectors(np.array(side, dtype=np.int64)), minus)
         self.seconds["expand"] += time.perf_counter() - began
 
 

@@ -38,20 +38,20 @@ def list_hits(
 ) -> list[Hit]:
     """Returns the best ``config.shortlist`` targets of the fused lists (``mode="list"``), best first.
 
-    The lists are the learned vectors, the k-mers, and the places of the other tool in their order, each with
-    the best window of a target; ``score`` is the fused rank score, and ``evalue`` is infinite: ranks say
+    The lists are the vectors, and the places of the other tool in their order, each with the best window of a
+    target; ``score`` is the fused rank score, and ``evalue`` is infinite: ranks say
     nothing of chance.
     """
     lists: list[dict[int, tuple[Region, float]]] = []
     for piece in pieces:
         rounds = Rounds(database, scorer, piece, config)
         rounds.retrieve()
-        for ranked in (rounds.retrieval.learned, rounds.retrieval.kmers):
-            best: dict[int, tuple[Region, float]] = {}
-            stretches = candidate_regions(database, ranked.candidates)
-            for stretch, score in zip(stretches, ranked.scores.tolist(), strict=True):
-                best.setdefault(stretch.sequence, (stretch, score))
-            lists.append(best)
+        ranked = rounds.retrieval.list
+        best: dict[int, tuple[Region, float]] = {}
+        stretches = candidate_regions(database, ranked.candidates)
+        for stretch, score in zip(stretches, ranked.scores.tolist(), strict=True):
+            best.setdefault(stretch.sequence, (stretch, score))
+        lists.append(best)
         anchored: dict[int, tuple[Region, float]] = {}
         for stretch in anchor_regions(database, piece.anchors):
             anchored.setdefault(stretch.sequence, (stretch, math.nan))

@@ -42,10 +42,10 @@ def _rhoma(
 _ROUNDS: dict[str, Any] = {"mode": "rounds", "iterations": ROUNDS, "anchors": True}
 
 ENTRIES: tuple[Entry, ...] = (
-    _rhoma("rhoma-vectors", "learned vectors alone, cosine", evalues=False, mode="list", vectors="learned"),
+    _rhoma("rhoma-vectors", "learned vectors alone, cosine", evalues=False, mode="list"),
     _rhoma(
         "rhoma-list",
-        "learned vectors and 7-mers, ranks fused with MMseqs2's hits",
+        "learned vectors, ranks fused with MMseqs2's hits",
         evalues=False,
         mode="list",
         anchors=True,
@@ -87,24 +87,13 @@ ENTRIES: tuple[Entry, ...] = (
         kind="oracle",
         options={"oracle": True},
     ),
-    _rhoma(
-        "kmer",
-        "7-mer tf-idf cosine, both strands",
-        evalues=False,
-        kind="floor",
-        mode="list",
-        vectors="kmer",
-        contiguous=True,
-    ),
+    Entry("kmer", f"{_HERE}.kmer:Kmer", "7-mer tf-idf cosine, both strands", kind="floor", evalues=False),
 )
 
 # What a part of the search is worth: the default rounds with one setting changed.
 _CHANGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("default", "the default search", {}),
     *((f"shortlist={n}", f"shortlist of {n} windows", {"shortlist": n}) for n in (100, 300, 3000)),
-    ("vectors=7-mers", "contiguous 7-mers alone retrieve and expand", {"vectors": "kmer", "contiguous": True}),
-    ("vectors=kmer", "k-mers, contiguous and spaced, alone retrieve and expand", {"vectors": "kmer"}),
-    ("vectors=learned", "learned vectors alone retrieve and expand", {"vectors": "learned"}),
     ("mmseqs=off", "without MMseqs2's hits", {"anchors": False}),
     ("expansion=0", "homologs are no new vector queries", {"expansion": 0}),
     ("rounds=0", "the list alone", {"mode": "list"}),

@@ -41,9 +41,9 @@ class RhomaSearch:
             raise InputError("this method needs an index", remedy="make one with 'evaluate index'")
         self._config: SearchConfig = SearchConfig(**self._options)
         shared = self._task.shared
-        if self._config.vectors != "kmer" and "embedder" not in shared:
+        if "embedder" not in shared:
             shared["embedder"] = load_embedder(self._task.model, device="cpu", threads=self._task.threads)
-        self._embedder = shared.get("embedder")
+        self._embedder = shared["embedder"]
         self._index = Index.open(self._task.index)
         manifest = self._index.manifest
         self._database = Database(self._index, window=manifest.window, stride=manifest.stride)
@@ -67,9 +67,8 @@ class RhomaSearch:
     def _one(self, query: Record, anchors: Sequence[Anchor]) -> Answer:
         from rhoma.search import search
 
-        embed = self._embedder.embed if self._embedder is not None else None
         with measured() as cost:
-            result = search(query, self._database, self._config, embed=embed, anchors=anchors)
+            result = search(query, self._database, self._config, embed=self._embedder.embed, anchors=anchors)
         hits = []
         for hit in result.hits:
             evalue = hit.evalue if math.isfinite(hit.evalue) else math.nan
