@@ -10,7 +10,7 @@ import pytest
 from rhoma import __version__, cli
 from rhoma.errors import DeviceMemoryError
 from rhoma.index.bundle import Index
-from rhoma.sequences import read_fasta
+from rhoma.io.fasta import read_fasta
 from rhoma.store import write_store
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rhoma.cli import run
-from rhoma.hits import read_hits_tsv
 from rhoma.index.build import build_index
-from rhoma.sequences import Record, read_fasta, write_fasta
+from rhoma.io.fasta import read_fasta, write_fasta
+from rhoma.io.hits import read_hits_tsv
+from rhoma.sequences import Record
 from rhoma.store import write_store
 
 if TYPE_CHECKING:

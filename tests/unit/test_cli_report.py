@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rhoma.cli import run
-from rhoma.hits import Hit, write_hits_tsv, write_m8
-from rhoma.sequences import Record, write_fasta
+from rhoma.hits import Hit
+from rhoma.io.fasta import write_fasta
+from rhoma.io.hits import write_hits_tsv
+from rhoma.io.m8 import write_m8
+from rhoma.sequences import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

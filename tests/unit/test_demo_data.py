@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rhoma.hits import read_labels
-from rhoma.sequences import read_fasta, reverse_complement
+from rhoma.io.fasta import read_fasta
+from rhoma.io.hits import read_labels
+from rhoma.sequences import reverse_complement
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 SOURCE = Path("/usr/share/doc/infernal/examples/testsuite")

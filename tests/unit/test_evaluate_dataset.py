@@ -12,8 +12,9 @@ from rhoma.evaluate.benchmark import Benchmark
 from rhoma.evaluate.dataset import build_dataset, flank, identity_class, own_dataset
 from rhoma.evaluate.presets import PRESETS, DatasetConfig, preset
 from rhoma.evaluate.splits import LeakError, SplitRow, write_split
+from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.rfam import Seed
-from rhoma.sequences import Record, read_fasta, reverse_complement, write_fasta
+from rhoma.sequences import Record, reverse_complement
 
 if TYPE_CHECKING:
     from pathlib import Path

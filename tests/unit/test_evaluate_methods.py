@@ -11,7 +11,8 @@ from rhoma.errors import InputError, ToolError
 from rhoma.evaluate.methods import ABLATIONS, ENTRIES, entries_of, infernal, make, nhmmer
 from rhoma.evaluate.methods.base import Entry, Task
 from rhoma.evaluate.methods.template import read_templates
-from rhoma.sequences import Record, reverse_complement, write_fasta
+from rhoma.io.fasta import write_fasta
+from rhoma.sequences import Record, reverse_complement
 
 if TYPE_CHECKING:
     from pathlib import Path

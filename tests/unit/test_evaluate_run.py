@@ -18,7 +18,8 @@ from rhoma.evaluate.methods.base import Entry
 from rhoma.evaluate.ranking import Answer, Cost, RankedHit, best_of_targets, measured, read_ranking, write_ranking
 from rhoma.evaluate.run import read_run, run_method, spread
 from rhoma.evaluate.tables import cell, markdown, read_table, write_table
-from rhoma.sequences import Record, write_fasta
+from rhoma.io.fasta import write_fasta
+from rhoma.sequences import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,17 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rhoma.errors import ArtefactError, InputError
-from rhoma.hits import (
-    COLUMNS,
-    Hit,
-    label_hits,
-    merge_m8,
-    read_hits_tsv,
-    read_labels,
-    sort_hits,
-    write_hits_tsv,
-    write_m8,
-)
+from rhoma.hits import Hit, label_hits, sort_hits
+from rhoma.io.hits import COLUMNS, read_hits_tsv, read_labels, write_hits_tsv
+from rhoma.io.m8 import merge_m8, write_m8
 
 HIT = Hit("q", "t", "+", 1, 10, 21, 31, 12, 0.75, 0.5, 5.0, 30.0, 1e-5, "profile", gapopens=2)
 

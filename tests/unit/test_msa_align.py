@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError, ToolError
-from rhoma.hits import Hit, write_hits_tsv
+from rhoma.hits import Hit
 from rhoma.index.build import build_index
+from rhoma.io.fasta import write_fasta
+from rhoma.io.hits import write_hits_tsv
+from rhoma.io.stockholm import format_stockholm, read_stockholm
 from rhoma.msa import align as module
 from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
 from rhoma.msa.quality import read_quality
-from rhoma.msa.stockholm import Alignment, format_stockholm, read_stockholm, ungapped
-from rhoma.sequences import Record, reverse_complement, safe_name, write_fasta
+from rhoma.sequences import Record, reverse_complement, safe_name
 from rhoma.store import write_store
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from rhoma.alignment import Alignment
 from rhoma.msa import draw
 from rhoma.msa.draw import PAIR_COLOURS, conservation, draw_structure
-from rhoma.msa.stockholm import Alignment
 
 SVG = "{http://www.w3.org/2000/svg}"
 HAIRPIN = Alignment(("q", "a", "b"), ("AGGCGAAAGCCA", "AGACGAAAGUCA", "AGGCGAAAGCUA"), ".(((....))).", "A" * 12)

@@ -5,10 +5,10 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.hits import Hit
 from rhoma.msa.extend import extend_ends
 from rhoma.msa.homologs import Homolog
-from rhoma.msa.stockholm import Alignment, parse_region, ungapped
 from rhoma.sequences import reverse_complement
 
 TARGET = "GGGACGUACGUUUCC"

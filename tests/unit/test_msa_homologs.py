@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 from rhoma.hits import Hit
 from rhoma.msa.homologs import (
@@ -17,7 +18,6 @@ from rhoma.msa.homologs import (
     place_query,
     region_name,
 )
-from rhoma.msa.stockholm import Alignment
 from rhoma.sequences import Record
 
 

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
+from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import ToolError
 from rhoma.msa.infernal import align_to_model, build_model
-from rhoma.msa.stockholm import Alignment, ungapped
 from rhoma.msa.structure import annotate, pair_table
 
 pytestmark = pytest.mark.tool("cmbuild", "cmalign")

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError, ToolError
 from rhoma.msa.mafft import mafft_alignment, parse_aligned, require_xinsi, unaligned_fasta
-from rhoma.msa.stockholm import Alignment, ungapped
 from rhoma.sequences import Record
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rhoma.alignment import Alignment
 from rhoma.errors import ArtefactError, InputError
 from rhoma.msa.quality import effective_sequences, format_quality, measure, read_quality
-from rhoma.msa.stockholm import Alignment
 
 
 @given(st.lists(st.text(alphabet="ACGU-", min_size=10, max_size=10), min_size=1, max_size=8))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhoma.msa.stockholm import Alignment
+from rhoma.alignment import Alignment
 from rhoma.msa.structure import (
     LONGEST_FOLD,
     annotate,

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rhoma.alignment import Alignment
 from rhoma.errors import ArtefactError, InputError
-from rhoma.hits import Hit, read_hits_tsv, write_hits_tsv, write_m8
+from rhoma.hits import Hit
+from rhoma.io.a3m import format_a3m
+from rhoma.io.fasta import Skipped, write_fasta
+from rhoma.io.hits import read_hits_tsv, write_hits_tsv
+from rhoma.io.m8 import write_m8
+from rhoma.io.stockholm import format_stockholm
 from rhoma.msa.draw import draw_structure
-from rhoma.msa.formats import format_a3m
 from rhoma.msa.quality import format_quality, measure, read_quality
-from rhoma.msa.stockholm import Alignment, format_stockholm
 from rhoma.report import page as module
 from rhoma.report.collect import collect, depth, read_parameters, read_skipped, read_versions
 from rhoma.report.merge import merge_tables
 from rhoma.report.multiqc import write_multiqc
 from rhoma.report.page import PageConfig, family_call, render, write_page
-from rhoma.sequences import Record, Skipped, safe_name, write_fasta
+from rhoma.sequences import Record, safe_name
 
 if TYPE_CHECKING:
     from pathlib import Path

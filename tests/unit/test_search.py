@@ -13,7 +13,8 @@ import pytest
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.change import add_segment, delete
-from rhoma.search import Anchor, Database, SearchConfig, SearchResult, search
+from rhoma.io.m8 import Anchor
+from rhoma.search import Database, SearchConfig, SearchResult, search
 from rhoma.search.batch import search_all, stored_vectors, write_results
 from rhoma.sequences import Record, reverse_complement
 from rhoma.store import write_store

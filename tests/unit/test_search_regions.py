@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhoma.errors import InputError
-from rhoma.search.regions import Region, merge_regions, read_anchors
+from rhoma.io.m8 import read_anchors
+from rhoma.search.regions import Region, merge_regions
 from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhoma.errors import InputError
-from rhoma.sequences import (
-    IUPAC,
-    Record,
-    digest,
-    read_fasta,
-    reverse_complement,
-    safe_name,
-    write_fasta,
-)
+from rhoma.io.fasta import read_fasta, write_fasta
+from rhoma.sequences import IUPAC, Record, digest, reverse_complement, safe_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -46,8 +46,8 @@ def embed(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
+    from rhoma.io.fasta import read_fasta
     from rhoma.models.embedder import load_embedder
-    from rhoma.sequences import read_fasta
     from rhoma.store import write_store
 
     records, skipped = read_fasta(fasta, short="skip")

@@ -28,7 +28,7 @@ Stores = Annotated[
 
 def _load(fasta: Path, stores: list[Path]) -> tuple[list[Record], list[EmbeddingStore]]:
     """Returns the sequences that are long enough, and the open stores."""
-    from rhoma.sequences import read_fasta
+    from rhoma.io.fasta import read_fasta
     from rhoma.store import open_store
 
     records, skipped = read_fasta(fasta, short="skip")

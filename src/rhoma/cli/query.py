@@ -122,10 +122,11 @@ def search(
     """Search queries in an index: tables of hits, and an alignment for each query."""
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.hits import read_labels
     from rhoma.index.bundle import Index
+    from rhoma.io.hits import read_labels
+    from rhoma.io.m8 import read_anchors
     from rhoma.models.embedder import load_embedder, shipped_sha256
-    from rhoma.search import Database, read_anchors
+    from rhoma.search import Database
     from rhoma.search.batch import search_all, write_results
     from rhoma.search.inputs import read_queries
     from rhoma.store import open_store

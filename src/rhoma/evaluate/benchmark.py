@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rhoma.errors import InputError
 from rhoma.evaluate.metrics import Truth, truth_of
-from rhoma.hits import read_labels
-from rhoma.sequences import Record, read_fasta
+from rhoma.io.fasta import read_fasta
+from rhoma.io.hits import read_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rhoma.sequences import Record
 
 PLAIN, FLANKED, DECOYS, OWN = "plain", "flanked", "decoys", "own"
 

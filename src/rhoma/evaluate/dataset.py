@@ -18,10 +18,11 @@ from rhoma.evaluate.splits import (
     similarity_between,
     size_class,
 )
-from rhoma.hits import read_labels
+from rhoma.io.fasta import read_fasta, write_fasta
+from rhoma.io.hits import read_labels
 from rhoma.manifest import sha256_file
 from rhoma.rfam import read_clans, read_families, read_seed, read_sequences
-from rhoma.sequences import Record, read_fasta, reverse_complement, write_fasta
+from rhoma.sequences import Record, reverse_complement
 from rhoma.shuffle import dinucleotide_shuffle
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.alignment import Alignment, parse_region
 from rhoma.errors import RhomaError
 from rhoma.evaluate.alignments import AlignmentFigures, columns_of, compare, merge_pairwise, rows_of_seed
 from rhoma.evaluate.benchmark import PLAIN
 from rhoma.evaluate.metrics import interval, mean
 from rhoma.evaluate.run import spread
-from rhoma.msa.stockholm import Alignment, format_stockholm, parse_region, read_stockholm
+from rhoma.io.stockholm import format_stockholm, read_stockholm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,8 +141,9 @@ def _rhoma(
 
 
 def _aligned(search: Path, queries: Sequence[Record], out: Path, threads: int) -> dict[str, Alignment]:
+    from rhoma.io.fasta import write_fasta
     from rhoma.msa.align import AlignConfig, align_batch
-    from rhoma.sequences import safe_name, write_fasta
+    from rhoma.sequences import safe_name
 
     fasta = out.with_suffix(".fasta")
     write_fasta(fasta, queries)
@@ -172,7 +174,8 @@ def _blastn(
 ) -> dict[str, Alignment]:
     from rhoma.evaluate.methods.base import Task
     from rhoma.evaluate.methods.blastn import Blastn, blast_table
-    from rhoma.hits import sort_hits, write_hits_tsv
+    from rhoma.hits import sort_hits
+    from rhoma.io.hits import write_hits_tsv
     from rhoma.sequences import safe_name
 
     del index, model

@@ -193,8 +193,8 @@ def build_rhoma_index(
         RhomaError: the file or the model cannot be used.
     """
     from rhoma.index.build import build_index
+    from rhoma.io.fasta import read_fasta
     from rhoma.models.embedder import load_embedder
-    from rhoma.sequences import read_fasta
     from rhoma.store import write_store
 
     shutil.rmtree(out, ignore_errors=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rhoma import tools
 from rhoma.errors import InputError
-from rhoma.sequences import Record, write_fasta
+from rhoma.io.fasta import write_fasta
+from rhoma.sequences import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from rhoma.alignment import ungapped
 from rhoma.msa.homologs import encode
-from rhoma.msa.stockholm import ungapped
 from rhoma.msa.structure import dot_bracket, pair_evidence, query_pairs
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rhoma.msa.stockholm import Alignment
+    from rhoma.alignment import Alignment
 
 # Longer queries are drawn as a row of their conservation and their pairs' arcs are left out: nobody reads
 # 5,000 letters.

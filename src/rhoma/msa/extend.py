@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.msa.homologs import Homolog
-from rhoma.msa.stockholm import Alignment, parse_region, ungapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.errors import InputError
-from rhoma.msa.stockholm import Alignment, parse_region, ungapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from rhoma import tools
-from rhoma.msa.stockholm import Alignment, format_stockholm, parse_stockholm, ungapped
+from rhoma.alignment import Alignment, ungapped
+from rhoma.io.stockholm import format_stockholm, parse_stockholm
 
 if TYPE_CHECKING:
     from pathlib import Path

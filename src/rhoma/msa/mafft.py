@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rhoma import tools
+from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError, ToolError
-from rhoma.msa.stockholm import Alignment, ungapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rhoma.msa.stockholm import Alignment
+    from rhoma.alignment import Alignment
 
 NEFF_IDENTITY = 0.8
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.msa.stockholm import Alignment
+    from rhoma.alignment import Alignment
 
 _OPEN = "(<[{"
 _CLOSE = ")>]}"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rhoma.errors import InputError
-from rhoma.hits import read_hits_tsv
+from rhoma.io.fasta import Skipped, read_fasta
+from rhoma.io.hits import read_hits_tsv
+from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.quality import Quality, read_quality
-from rhoma.msa.stockholm import read_stockholm
-from rhoma.sequences import Skipped, read_fasta, safe_name
+from rhoma.sequences import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rhoma.hits import merge_m8, read_hits_tsv, write_hits_tsv
+from rhoma.io.hits import read_hits_tsv, write_hits_tsv
+from rhoma.io.m8 import merge_m8
 from rhoma.manifest import atomic_write
 from rhoma.msa.quality import format_quality
 

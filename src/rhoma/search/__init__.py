@@ -6,16 +6,13 @@ from rhoma.search.config import SearchConfig
 from rhoma.search.database import Database, SearchableIndex
 from rhoma.search.engine import SearchResult, search
 from rhoma.search.piece import QueryVectors, embed_queries
-from rhoma.search.regions import Anchor, read_anchors
 
 __all__ = [
-    "Anchor",
     "Database",
     "QueryVectors",
     "SearchConfig",
     "SearchResult",
     "SearchableIndex",
     "embed_queries",
-    "read_anchors",
     "search",
 ]

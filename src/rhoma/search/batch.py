@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.errors import ArtefactError
-from rhoma.hits import label_hits, sort_hits, write_hits_tsv, write_m8
+from rhoma.hits import label_hits, sort_hits
+from rhoma.io.hits import write_hits_tsv
+from rhoma.io.m8 import write_m8
 from rhoma.manifest import artefact_directory
 from rhoma.search.engine import SearchResult, search
 from rhoma.search.piece import QueryVectors, embed_queries
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from rhoma.io.m8 import Anchor
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
     from rhoma.search.piece import Embed
-    from rhoma.search.regions import Anchor
     from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
 

@@ -19,11 +19,11 @@ from rhoma.search.single import list_hits, vector_chains
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rhoma.io.m8 import Anchor
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
     from rhoma.search.outcome import Outcome, RoundStats
     from rhoma.search.piece import Embed, QueryVectors
-    from rhoma.search.regions import Anchor
     from rhoma.sequences import Record
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rhoma.errors import InputError
+from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.manifest import artefact_directory
-from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record, read_fasta, write_fasta
+from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.sequences import Skipped
+    from rhoma.io.fasta import Skipped
 
 COLUMNS = ["id", "fasta"]
 _SHEET = "give a CSV with the header 'id,fasta' and one line a FASTA file"

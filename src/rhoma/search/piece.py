@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rhoma.io.m8 import Anchor
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
-    from rhoma.search.regions import Anchor
     from rhoma.sequences import Record
 
     Embed = Callable[[Sequence[str]], NDArray[np.float32]]

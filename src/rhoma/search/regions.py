@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.errors import InputError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from rhoma.io.m8 import Anchor
     from rhoma.search.database import Database
 
 
@@ -54,56 +52,6 @@ class Choice:
     region: int
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A place of the database that another tool points at.
-
-    Attributes:
-        name: Name of the target.
-        strand: Strand that is like the query.
-        start: 0-based start on the + strand.
-        end: End, exclusive.
-        qstart: 0-based start on the query.
-        qend: End on the query, exclusive.
-    """
-
-    name: str
-    strand: str
-    start: int
-    end: int
-    qstart: int
-    qend: int
-
-
-def read_anchors(path: Path) -> dict[str, list[Anchor]]:
-    """Returns the places in an m8 table (MMseqs2, BLAST) by query, in file order.
-
-    Columns: query, target, identity, length, mismatches, gaps, qstart, qend, tstart, tend, then any.
-    Positions are 1-based; a hit on the minus strand has tstart > tend or qstart > qend, as MMseqs2 and BLAST
-    write it.
-
-    Raises:
-        InputError: When the file is missing, or a line is not of this form; the message names the line.
-    """
-    if not path.is_file():
-        raise InputError("no such file", path=path, remedy="give the m8 table of this batch")
-    anchors: dict[str, list[Anchor]] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        cells = line.split("\t")
-        try:
-            qstart, qend, tstart, tend = (int(cell) for cell in cells[6:10])
-        except ValueError:
-            raise InputError(
-                f"line {number} is no line of an m8 table", path=path, remedy="write it with --format-mode 0"
-            ) from None
-        strand = "+" if (qstart <= qend) == (tstart <= tend) else "-"
-        (qlow, qhigh), (low, high) = sorted((qstart, qend)), sorted((tstart, tend))
-        anchors.setdefault(cells[0], []).append(Anchor(cells[1], strand, low - 1, high, qlow - 1, qhigh))
-    return anchors
 
 
 def merge_regions(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rhoma import tools
 from rhoma.evaluate.ranking import Answer, Cost, RankedHit, measured
-from rhoma.sequences import Record, write_fasta
+from rhoma.io.fasta import write_fasta
+from rhoma.sequences import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

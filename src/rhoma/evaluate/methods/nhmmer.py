@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rhoma import tools
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
-from rhoma.sequences import write_fasta
+from rhoma.io.fasta import write_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

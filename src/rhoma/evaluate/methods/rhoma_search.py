@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rhoma import tools
 from rhoma.errors import InputError
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
-from rhoma.sequences import Record, write_fasta
+from rhoma.io.fasta import write_fasta
+from rhoma.sequences import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rhoma.evaluate.methods.base import Task
-    from rhoma.search import Anchor, SearchConfig
+    from rhoma.io.m8 import Anchor
+    from rhoma.search import SearchConfig
 
 # As the search workflow runs it (conf/modules.config).
 _MMSEQS = ("--search-type", "3", "--strand", "2", "-k", "9", "-s", "7.5", "-e", "100", "--max-seqs", "1000")
@@ -77,7 +79,7 @@ class RhomaSearch:
 
     def _mmseqs(self, queries: Sequence[Record]) -> tuple[Mapping[str, Sequence[Anchor]], float]:
         """Returns the places that MMseqs2 finds (as in the search workflow), and seconds a query."""
-        from rhoma.search import read_anchors
+        from rhoma.io.m8 import read_anchors
 
         prefix = self._index.mmseqs
         if not self._anchors or prefix is None or not queries:

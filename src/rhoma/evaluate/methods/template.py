@@ -28,7 +28,7 @@ from rhoma import tools
 from rhoma.errors import InputError, ToolError
 from rhoma.evaluate.methods.base import Entry
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
-from rhoma.sequences import write_fasta
+from rhoma.io.fasta import write_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

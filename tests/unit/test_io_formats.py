@@ -5,8 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhoma.msa.formats import format_a3m, format_af3
-from rhoma.msa.stockholm import Alignment, ungapped
+from rhoma.alignment import Alignment, ungapped
+from rhoma.io.a3m import format_a3m
+from rhoma.io.af3 import format_af3
 
 
 @st.composite

@@ -1,91 +1,18 @@
-"""Alignments in memory, and Stockholm files.
-
-An alignment in memory is plain: upper-case RNA letters and ``-`` for every gap. Which columns are insertions
-is told by the reference line alone (``.`` there), and letter case and gap signs are derived from it when a
-file is written.
-"""
+"""Stockholm files of alignments."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _GAPS = str.maketrans("._~", "---")
 _RNA = str.maketrans("T", "U")
-_REGION = re.compile(r"(?P<target>.+)/(?P<start>\d+)-(?P<end>\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """A multiple sequence alignment, the query first.
-
-    Attributes:
-        names: one name a row; a hit is called ``target/start-end``, with start > end on the minus strand.
-        rows: upper-case RNA with ``-`` for gaps, all of one length.
-        ss_cons: consensus structure, one WUSS or dot-bracket sign a column; empty where there is none.
-        rf: reference line, ``.`` where a column is an insertion; empty where there is none.
-        notes: per row (by name) the ``#=GS`` features {feature: text} to write beside it.
-    """
-
-    names: tuple[str, ...]
-    rows: tuple[str, ...]
-    ss_cons: str = ""
-    rf: str = ""
-    notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        lengths = {len(row) for row in self.rows}
-        lengths |= {len(line) for line in (self.ss_cons, self.rf) if line}
-        if len(self.names) != len(self.rows) or len(lengths) > 1:
-            raise ValueError("the rows of an alignment have one length and one name each")
-
-    @property
-    def columns(self) -> int:
-        """Returns the number of columns."""
-        return len(self.rows[0]) if self.rows else 0
-
-    def keep(self, indices: Sequence[int]) -> Alignment:
-        """Returns the alignment of these rows, in this order, without the columns that are all gaps."""
-        rows = [self.rows[i] for i in indices]
-        full = [c for c in range(self.columns) if any(row[c] != "-" for row in rows)]
-
-        def cut(line: str) -> str:
-            return "".join(line[c] for c in full) if line else ""
-
-        return Alignment(
-            tuple(self.names[i] for i in indices),
-            tuple(cut(row) for row in rows),
-            # A pair whose one column goes cannot stay; without it the structure would not be balanced.
-            cut(self.ss_cons) if len(full) == self.columns else "",
-            cut(self.rf),
-            self.notes,
-        )
-
-    def with_lines(self, *, ss_cons: str | None = None, rf: str | None = None) -> Alignment:
-        """Returns the alignment with another structure or reference line."""
-        return replace(
-            self,
-            ss_cons=self.ss_cons if ss_cons is None else ss_cons,
-            rf=self.rf if rf is None else rf,
-        )
-
-
-def ungapped(row: str) -> str:
-    """Returns the letters of a row."""
-    return row.replace("-", "")
-
-
-def parse_region(name: str) -> tuple[str, int, int] | None:
-    """Returns (target, start, end) of ``target/start-end``, or None for a name of another form."""
-    match = _REGION.fullmatch(name)
-    return (match["target"], int(match["start"]), int(match["end"])) if match else None
 
 
 def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:

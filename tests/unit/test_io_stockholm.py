@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.errors import InputError
-from rhoma.msa.stockholm import (
-    Alignment,
-    format_stockholm,
-    parse_region,
-    parse_stockholm,
-    read_stockholm,
-    ungapped,
-)
+from rhoma.io.stockholm import format_stockholm, parse_stockholm, read_stockholm
 
 SMALL = Alignment(("q", "a/1-5"), ("GC-AAU", "GCUAA-"), "(....)", "GC.AAU")
 
