@@ -9,7 +9,8 @@ import numpy as np
 
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
 from rhoma.index.kmers import KmerIndex, Postings, inverse_frequencies
-from rhoma.sequences import read_fasta, reverse_complement
+from rhoma.io.fasta import read_fasta
+from rhoma.sequences import reverse_complement
 from rhoma.windows import tile
 
 if TYPE_CHECKING:
