@@ -153,7 +153,6 @@ class IndexManifest(Manifest):
     dimension: Positive
     window: Positive
     stride: Positive
-    kmers: tuple[str, ...]
     generation: Count = 0
     n_names: Count
     n_sequences: Count

@@ -36,9 +36,6 @@ def test_every_damaged_file_is_named(path: Path):
     assert {name.rsplit("/", 1)[1] for name in names} == {
         "ann.faiss",
         "ann.groups.npy",
-        "kmers.counts.npy",
-        "kmers.indptr.npy",
-        "kmers.rows.npy",
         "members.parquet",
         "sequences.fa",
         "sequences.fa.fai",

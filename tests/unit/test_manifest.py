@@ -132,7 +132,6 @@ def test_another_model_is_refused_by_name(tmp_path: Path):
             "dimension": 8,
             "window": 128,
             "stride": 64,
-            "kmers": ("1111111",),
             "n_names": 0,
             "n_sequences": 0,
             "n_windows": 0,

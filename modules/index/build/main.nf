@@ -1,4 +1,4 @@
-// The index bundle: vectors, k-mers and the MMseqs2 database of a set of sequences.
+// The index bundle: vectors and the MMseqs2 database of a set of sequences.
 process INDEX_BUILD {
     tag "${meta.id}"
     label 'process_high'

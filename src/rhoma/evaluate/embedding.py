@@ -121,15 +121,10 @@ def learned_space(
 
 def kmer_space(sequences: dict[str, str], labels: dict[str, tuple[str, str]]) -> Space:
     """Returns the space of 7-mer tf-idf vectors of whole sequences."""
-    from rhoma.index.kmers import count_kmers, inverse_frequencies
+    from rhoma.evaluate.kmers import KmerVectors
 
-    counts = count_kmers(list(sequences.values())).astype(np.float32)
-    weights = inverse_frequencies(np.asarray((counts > 0).sum(axis=0)).ravel().astype(np.int64), len(sequences))
-    weighted = counts.multiply(weights[None, :]).tocsr()
-    norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-    dots = np.asarray((weighted @ weighted.T).todense())
-    scale = np.maximum(norms, 1e-12)
-    similarity = (dots / scale[:, None] / scale[None, :]).astype(np.float32)
+    rows = KmerVectors.of(list(sequences.values())).rows
+    similarity = (rows @ rows.T).toarray()
     return _space(list(sequences), labels, similarity)
 
 

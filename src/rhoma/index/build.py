@@ -10,7 +10,6 @@ import numpy as np
 from rhoma.errors import ArtefactError, InputError
 from rhoma.index import mmseqs as mmseqs_database
 from rhoma.index.bundle import Index
-from rhoma.index.kmers import PATTERNS
 from rhoma.index.segment import Member, write_segment
 from rhoma.manifest import (
     IndexManifest,
@@ -207,7 +206,6 @@ def build_index(
         dimension=shape.dimension,
         window=shape.window,
         stride=shape.stride,
-        kmers=PATTERNS,
         n_names=0,
         n_sequences=0,
         n_windows=0,

@@ -17,11 +17,10 @@ from rhoma.index.segment import Segment
 from rhoma.manifest import IndexManifest, check_model, read_manifest, verify_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from rhoma.index.kmers import KmerIndex
     from rhoma.index.segment import Member
 
 # Checksums of more than this take longer than most searches; then only the sizes are compared.
@@ -157,21 +156,6 @@ class Index:
             masks.append(None if here.all() else here[segment.windows.sequence])
         return masks
 
-    def _make_kmers(self, *, contiguous: bool) -> list[KmerIndex]:
-        from rhoma.index.kmers import KmerIndex, inverse_frequencies
-
-        frequencies = np.sum([segment.postings.frequencies for segment in self.segments], axis=0)
-        weights = inverse_frequencies(frequencies, self.n_windows, contiguous=contiguous)
-        return [KmerIndex(segment.postings, weights) for segment in self.segments]
-
-    @cached_property
-    def _kmers(self) -> list[KmerIndex]:
-        return self._make_kmers(contiguous=False)
-
-    @cached_property
-    def _contiguous(self) -> list[KmerIndex]:
-        return self._make_kmers(contiguous=True)
-
     def rows_of(self, sequence: int) -> NDArray[np.int64]:
         """Returns the rows of the windows of a sequence, by position."""
         segment = int(np.searchsorted(self._first_sequence, sequence, side="right")) - 1
@@ -194,26 +178,6 @@ class Index:
         found = [topk.empty(len(queries), k)]
         for segment, alive, first in zip(self.segments, self._alive, self._first_row.tolist(), strict=False):
             scores, rows = segment.index.search(queries, k, alive=alive)
-            found.append((scores, np.where(rows < 0, rows, rows + first)))
-        return topk.merge(found, k)
-
-    def search_kmers(
-        self, sequences: Sequence[str], k: int, *, contiguous: bool = False
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns the k windows nearest to each sequence by the cosine of k-mers; shaped like ``search``.
-
-        Only windows that share a k-mer with the sequence are found. The sequences are taken as they are: a
-        caller who wants both strands gives both.
-
-        Args:
-            sequences: windows of queries.
-            k: results a sequence.
-            contiguous: count contiguous 7-mers only, and no spaced ones.
-        """
-        found = [topk.empty(len(sequences), k)]
-        parts = self._contiguous if contiguous else self._kmers
-        for kmers, alive, first in zip(parts, self._alive, self._first_row.tolist(), strict=False):
-            scores, rows = kmers.search(sequences, k, alive=alive)
             found.append((scores, np.where(rows < 0, rows, rows + first)))
         return topk.merge(found, k)
 

@@ -2,7 +2,7 @@
 
 Files:
 
-* ``vectors.npy``, and ``ann.*`` for the approximate kinds; ``kmers.*.npy``.
+* ``vectors.npy``, and ``ann.*`` for the approximate kinds.
 * ``windows.parquet`` (sequence, start, end).
 * ``sequences.fa`` with ``sequences.fa.fai``: the unique sequences, one line each.
 * ``members.parquet`` (name, description, sequence: the number of the name's sequence in the whole index).
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.errors import ArtefactError
-from rhoma.index.kmers import Postings
 from rhoma.index.protocol import VECTORS, read_vectors
 from rhoma.manifest import SegmentInfo
 from rhoma.windows import Windows, tile
@@ -133,9 +132,6 @@ def write_segment(
         },
         schema={"name": pl.String, "description": pl.String, "sequence": pl.Int64},
     ).write_parquet(directory / "members.parquet")
-    logger.info("k-mers of %d windows", total)
-    spans = zip(windows.sequence.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
-    Postings.of([sequences[number][start:end] for number, start, end in spans]).write(directory)
     vectors = np.lib.format.open_memmap(directory / VECTORS, mode="w+", dtype=np.float16, shape=(total, dimension))
     for start in range(0, total, _BLOCK):
         vectors[start : start + _BLOCK] = take(start, min(start + _BLOCK, total))
@@ -206,11 +202,6 @@ class Segment:
     def index(self) -> VectorIndex:
         """Returns the vector index, which is read when it is first used."""
         return vector_index(self.info.kind).read(self.directory)
-
-    @cached_property
-    def postings(self) -> Postings:
-        """Returns the windows of each k-mer."""
-        return Postings.read(self.directory, self.info.n_windows)
 
     @cached_property
     def _text(self) -> bytes | mmap.mmap:

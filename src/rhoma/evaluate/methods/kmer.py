@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.evaluate.kmers import KmerVectors
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
-from rhoma.index.kmers import KmerIndex, Postings, inverse_frequencies
 from rhoma.io.fasta import read_fasta
 from rhoma.sequences import reverse_complement
 from rhoma.windows import tile
@@ -36,10 +36,8 @@ class Kmer:
         records, _ = read_fasta(self._task.targets, short="skip")
         table = tile([len(record.sequence) for record in records], WINDOW, STRIDE)
         spans = zip(table.sequence.tolist(), table.start.tolist(), table.end.tolist(), strict=True)
-        postings = Postings.of([records[number].sequence[start:end] for number, start, end in spans])
-        weights = inverse_frequencies(postings.frequencies, len(table), contiguous=True)
+        self._vectors = KmerVectors.of([records[number].sequence[start:end] for number, start, end in spans])
         self._names = [records[number].id for number in table.sequence.tolist()]
-        self._index = KmerIndex(postings, weights)
         return [self._task.targets]
 
     def search(self, queries: Sequence[Record]) -> Iterator[Answer]:
@@ -50,11 +48,11 @@ class Kmer:
                 for strand, letters in (("+", query.sequence), ("-", reverse_complement(query.sequence))):
                     table = tile([len(letters)], WINDOW, STRIDE)
                     spans = zip(table.start.tolist(), table.end.tolist(), strict=True)
-                    scores, rows = self._index.search([letters[start:end] for start, end in spans], _MOST)
-                    keep = rows >= 0
-                    for score, row in zip(scores[keep].tolist(), rows[keep].tolist(), strict=True):
-                        name = self._names[row]
-                        best[name] = max(best.get(name, (-1.0, strand)), (score, strand))
+                    for cosines in self._vectors.cosines([letters[start:end] for start, end in spans]):
+                        near = np.argsort(-cosines, kind="stable")[:_MOST]
+                        for row in near[cosines[near] > 0].tolist():
+                            name = self._names[row]
+                            best[name] = max(best.get(name, (-1.0, strand)), (float(cosines[row]), strand))
                 hits = [RankedHit(query.id, name, strand, score, np.nan) for name, (score, strand) in best.items()]
             yield Answer(query.id, hits, cost)
 

@@ -1,0 +1,83 @@
+"""The floor of the benchmark: tf-idf vectors of contiguous 7-mers.
+
+The weight of a k-mer is ``sqrt(count) * (1 + ln((1 + n) / (1 + df)))`` with n texts in the collection, df of which
+hold it. k-mers with a letter other than A, C, G and U are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+K = 7
+N_KMERS = 4**K
+_LETTERS = np.full(256, 4, dtype=np.uint8)
+_LETTERS[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4, dtype=np.uint8)
+
+
+def count_kmers(sequences: Sequence[str]) -> csr_array:
+    """Returns the (n, N_KMERS) int32 counts of the k-mers of sequences, columns sorted in every row."""
+    from scipy.sparse import csr_array
+
+    # a letter that is no nucleotide stands after every sequence, so that no k-mer reaches over its end
+    letters = _LETTERS[np.frombuffer("|".join([*sequences, ""]).encode("ascii"), dtype=np.uint8)]
+    owner = np.repeat(np.arange(len(sequences)), [len(sequence) + 1 for sequence in sequences])
+    size = max(0, len(letters) - K + 1)
+    codes = np.zeros(size, dtype=np.int32)
+    valid = np.ones(size, dtype=np.bool_)
+    for place in range(K):
+        column = letters[place : place + size]
+        codes = codes * 4 + column
+        valid &= column < 4
+    row, column = owner[:size][valid], codes[valid]
+    counts = csr_array((np.ones(len(row), dtype=np.int32), (row, column)), shape=(len(sequences), N_KMERS))
+    counts.sum_duplicates()
+    counts.sort_indices()
+    return counts
+
+
+@dataclass(frozen=True)
+class KmerVectors:
+    """The tf-idf vectors of a collection.
+
+    Attributes:
+        weights: (N_KMERS,) float32 inverse document frequencies.
+        rows: (n, N_KMERS) float32 unit rows; a text without k-mers has a row of zeros.
+    """
+
+    weights: NDArray[np.float32]
+    rows: csr_array
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> KmerVectors:
+        """Returns the vectors of texts, weighted by their own frequencies."""
+        counts = count_kmers(texts)
+        frequencies = np.bincount(counts.indices, minlength=N_KMERS)
+        weights = (1.0 + np.log((1.0 + len(texts)) / (1.0 + frequencies))).astype(np.float32)
+        return cls(weights, _unit(counts, weights))
+
+    def transform(self, texts: Sequence[str]) -> csr_array:
+        """Returns the (m, N_KMERS) float32 unit rows of other texts, weighted by this collection."""
+        return _unit(count_kmers(texts), self.weights)
+
+    def cosines(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Returns the (m, n) float32 cosines of other texts to those of the collection."""
+        cosines: NDArray[np.float32] = (self.transform(texts) @ self.rows.T).toarray()
+        return cosines
+
+
+def _unit(counts: csr_array, weights: NDArray[np.float32]) -> csr_array:
+    rows = counts.astype(np.float32)
+    rows.data = np.sqrt(rows.data) * weights[rows.indices]
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    norms = np.sqrt(np.bincount(owner, weights=rows.data.astype(np.float64) ** 2, minlength=rows.shape[0]))
+    rows.data /= norms.astype(np.float32)[owner]
+    return rows
