@@ -104,18 +104,10 @@ def test_the_oracle_needs_the_seed_alignment(task: Task) -> None:
         list(method.search([Record("q", "", STEM)]))
 
 
-def test_pasted_parameters_stand_before_the_model() -> None:
-    text = infernal.paste_parameters("INFERNAL1/a\nNAME  x\nCM\n ROOT\nCM\n")
-    assert text.count("ECMLC") == 1
-    assert text.index("ECMGI") < text.index("\nCM\n")
-
-
 def test_tables_are_read_by_column(tmp_path: Path) -> None:
     path = tmp_path / "tbl"
     path.write_text("# comment\nt1 - q - 1 60 90 30 95 28 200 - 1.2e-05 23.4 0.1 -\n")
     assert nhmmer.read_table(path, "q") == [nhmmer.RankedHit("q", "t1", "-", 23.4, 1.2e-5)]
-    path.write_text("#\nt1 - q - cm 1 60 10 70 + no 1 0.5 0.0 31.5 2e-07 ! -\n")
-    assert infernal.read_table(path, "q") == [nhmmer.RankedHit("q", "t1", "+", 31.5, 2e-7)]
 
 
 def test_every_preset_compares_rounds_with_rounds() -> None:

@@ -149,7 +149,7 @@ def test_where_cmalign_cannot_the_searchs_alignment_stays(tmp_path, monkeypatch)
     def fail(*args: object, **more: object) -> None:
         raise ToolError("cmalign", "needs a larger matrix")
 
-    monkeypatch.setattr(module, "align_to_model", fail)
+    monkeypatch.setattr("rhoma.infernal.align", fail)
     search, fasta = make_search(tmp_path, {"q": ["a", "b", "c"]})
     (row,) = align_batch(search, fasta, tmp_path / "m", AlignConfig())
     assert row.method == "profile"

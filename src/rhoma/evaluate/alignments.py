@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.msa.structure import pair_table
+from rhoma.structure import pair_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

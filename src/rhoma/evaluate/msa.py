@@ -84,7 +84,7 @@ def _summary(method: str, status: str, single: Sequence[Row]) -> Row:
 
 
 def _row(benchmark: Benchmark, method: str, query: Record, alignment: Alignment) -> Row:
-    from rhoma.msa.structure import pair_evidence, pair_table
+    from rhoma.structure import pair_evidence, pair_table
 
     family = next(info.family for info in benchmark.infos if info.query == query.id)
     figures = against_seed(benchmark, query, family, alignment)
@@ -155,7 +155,7 @@ def _mafft(
     benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.msa.mafft import mafft_alignment
-    from rhoma.msa.structure import annotate
+    from rhoma.structure import annotate
     from rhoma.sequences import safe_name
 
     del benchmark, index, model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rhoma import tools
+from rhoma import infernal, tools
 from rhoma.alignment import Alignment
 from rhoma.errors import InputError, ToolError
 from rhoma.io.a3m import format_a3m
@@ -21,10 +21,9 @@ from rhoma.manifest import artefact_directory
 from rhoma.msa.draw import draw_structure
 from rhoma.msa.extend import extend_ends
 from rhoma.msa.homologs import Homolog, choose_homologs, format_homologs, place_query
-from rhoma.msa.infernal import align_to_model, build_model
 from rhoma.msa.mafft import mafft_alignment, parse_aligned, require_xinsi, unaligned_fasta
 from rhoma.msa.quality import Quality, format_quality, measure
-from rhoma.msa.structure import LONG, annotate
+from rhoma.structure import LONG, annotate
 from rhoma.sequences import reverse_complement, safe_name
 
 if TYPE_CHECKING:
@@ -149,19 +148,20 @@ def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig, *, 
     return count
 
 
-def _realign(start: Alignment, model: Path, name: str, config: AlignConfig, threads: int) -> Alignment | None:
-    """Returns the alignment to a covariance model built from ``start``; None where cmalign fails."""
+def _realign(start: Alignment, name: str, config: AlignConfig, threads: int) -> tuple[str, Alignment | None]:
+    """Returns the last covariance model, and the alignment to it; None where cmalign fails in the first round."""
     annotated = start
+    model = ""
     for round_number in range(config.rounds):
         if round_number:
             annotated = annotate(annotated.with_lines(ss_cons="", rf=""))
-        build_model(annotated, name=name, out=model)
+        model = infernal.build(annotated, name=name)
         try:
-            annotated = align_to_model(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
+            annotated = infernal.align(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
         except ToolError:
             # A matrix too large or a run too long: the alignment at hand stays.
-            return None if round_number == 0 else annotated
-    return annotated
+            return model, None if round_number == 0 else annotated
+    return model, annotated
 
 
 def _notes(homologs: Sequence[Homolog]) -> dict[str, dict[str, str]]:
@@ -217,14 +217,14 @@ def align_query(
     elif config.aligner != "cm":
         start = mafft_alignment(query, start, config.aligner, scratch=out, threads=threads)
     final = annotate(start)
-    model = out / "model.cm"
+    model = ""
     if homologs and len(query.sequence) <= LONG:
-        realigned = _realign(final, model, name, config, threads)
+        model, realigned = _realign(final, name, config, threads)
         if realigned is not None:
             method = "cm" if config.aligner == "cm" else f"{config.aligner}+cm"
             final = realigned
     elif len(query.sequence) <= LONGEST_MODEL:
-        build_model(final, name=name, out=model)
+        model = infernal.build(final, name=name)
     final = replace(final, notes=_notes(homologs))
     texts = {
         "homologs.fasta": format_homologs(homologs),
@@ -232,6 +232,7 @@ def align_query(
         "msa.a3m": format_a3m(final),
         "af3.json": format_af3(final, name=query.id, seed=config.seed),
         "structure.svg": draw_structure(final, title=f"Consensus structure of {query.id}"),
+        **({"model.cm": model} if model else {}),
     }
     for file, text in texts.items():
         (out / file).write_text(text, encoding="utf-8")

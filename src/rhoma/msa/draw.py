@@ -10,7 +10,7 @@ import numpy as np
 
 from rhoma.alignment import ungapped
 from rhoma.msa.homologs import encode
-from rhoma.msa.structure import dot_bracket, pair_evidence, query_pairs
+from rhoma.structure import dot_bracket, pair_evidence, query_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
     """Returns an SVG of the consensus structure over the query's letters.
 
     Pairs of SS_cons whose columns the query fills are drawn. Their colour tells the evidence of
-    :func:`rhoma.msa.structure.pair_evidence`, the colour behind a letter the share of rows with the same
+    :func:`rhoma.structure.pair_evidence`, the colour behind a letter the share of rows with the same
     letter. Queries longer than ``LONGEST_DRAWING`` get a strip of their conservation.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rhoma.errors import ArtefactError, InputError
 from rhoma.msa.homologs import encode, identities
-from rhoma.msa.structure import pair_evidence, pair_table
+from rhoma.structure import pair_evidence, pair_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhoma.alignment import Alignment
-from rhoma.msa.structure import (
+from rhoma.structure import (
     LONGEST_FOLD,
     annotate,
     consensus_line,
