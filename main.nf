@@ -38,12 +38,15 @@ workflow {
             if (settings.database) {
                 INDEX(settings)
                 index = INDEX.out.index
+                left_out = INDEX.out.skipped
             }
             else {
                 INDEX_VERIFY(file(settings.index, glob: false))
                 index = INDEX_VERIFY.out.verified.map { _name -> file(settings.index, glob: false) }.first()
+                table = file("${settings.index}/skipped_records.tsv", glob: false)
+                left_out = table.exists() ? table : []
             }
-            SEARCH(settings, index)
+            SEARCH(settings, index, left_out)
         }
     }
 }

@@ -9,10 +9,12 @@ workflow INDEX {
 
     main:
     fasta = channel.of([[id: 'database'], file(settings.database, glob: false)])
-    EMBED(fasta, settings.model_files, settings.model_weights, settings.model_name, '+', settings.device)
-    INDEX_BUILD(fasta.join(EMBED.out.store, failOnDuplicate: true))
+    EMBED(fasta, settings.model_files, settings.model_weights, settings.model_name, '+', settings.device, settings.database_options)
+    INDEX_BUILD(fasta.join(EMBED.out.store, failOnDuplicate: true), settings.database_options)
     index = INDEX_BUILD.out.index.first()
+    skipped = INDEX_BUILD.out.skipped.first()
 
     emit:
-    index // value channel: index
+    index   // value channel: index
+    skipped // value channel: table of the records that were left out
 }

@@ -14,12 +14,13 @@ workflow SEARCH {
     take:
     settings // map: typed parameters
     index    // value channel: index bundle
+    left_out // value channel: table of the database's records that were left out; empty where there is none
 
     main:
     QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
     batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
 
-    EMBED_QUERIES(batches, settings.model_files, settings.model_weights, settings.model_name, 'both', settings.device)
+    EMBED_QUERIES(batches, settings.model_files, settings.model_weights, settings.model_name, 'both', settings.device, '')
     MMSEQS_SEARCH(batches, index)
     retrieved = batches
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
@@ -49,6 +50,7 @@ workflow SEARCH {
         inOrder(QUERY_SEARCH.out.found),
         inOrder(QUERY_ALIGN.out.aligned),
         QUERY_PREPARE.out.skipped,
+        left_out,
         settings.report_parameters,
         settings.evalue,
     )

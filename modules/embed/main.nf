@@ -13,6 +13,7 @@ process EMBED {
     val name                             // of that published encoder; empty for a bundle
     val strands
     val device
+    val options
 
     output:
     tuple val(meta), path("${prefix}.store"), emit: store
@@ -25,7 +26,7 @@ process EMBED {
     prefix = task.ext.prefix ?: meta.id
     """
     embed.py --fasta ${fasta} --out ${prefix}.store --strands ${strands} ${encoder} \\
-        --device ${where} --threads ${task.cpus} ${args}
+        --device ${where} --threads ${task.cpus} ${options} ${args}
     """
 
     stub:

@@ -17,7 +17,7 @@ _LONGEST_NAME = 180
 _RESERVED = frozenset(
     {
         *("hits.tsv", "hits.m8", "hits.tblout", "msa.tsv", "report.html", "rhoma_queries_mqc.tsv"),
-        *("index", "pipeline_info"),
+        *("skipped_records.tsv", "index", "pipeline_info"),
     }
 )
 

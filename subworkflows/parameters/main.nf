@@ -278,6 +278,7 @@ def readParameters(given, projectDir) {
         model_files: named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
         model_weights: values.model_dir ? file(values.model_dir, glob: false) : [],
         model_name: named ? values.model : '',
+        database_options: values.strict ? '--strict' : '',
         search_options: searchOptions(values),
         align_options: alignOptions(values),
         report_parameters: groovy.json.JsonOutput.toJson(values.findAll { name, value -> value != null && !(name in unreported()) }),

@@ -139,7 +139,7 @@ def test_names_reach_no_shell_and_no_path(nextflow: Nextflow, tmp_path: Path) ->
     relative = next(row["target"] for row in table(DEMO / "truth.tsv") if row["query"].startswith("U1"))
     (target,) = [sequence for header, sequence in _records(DEMO / "database.fasta") if header.split()[0] == relative]
     database = tmp_path / "a database $(touch pwned).fa"
-    database.write_text(f">gb|`touch`;../$(touch)'|x a\ttab\n{target}\n")
+    database.write_text(f">gb|`touch`;../$(touch)'|x a\ttab\n{target}\n>`touch pwned`\nACGU$(touch pwned)\n")
     done = nextflow.run("--input", source, "--database", database, "--outdir", "my out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert list(tmp_path.rglob("*pwned")) == []
@@ -151,6 +151,8 @@ def test_names_reach_no_shell_and_no_path(nextflow: Nextflow, tmp_path: Path) ->
     assert len(directories) == len(names) + 1
     assert all(re.fullmatch(r"[A-Za-z0-9%_][A-Za-z0-9%._-]*", name) for name in directories)
     assert {path.name for path in (tmp_path / "my out" / "nothing").iterdir()} <= PER_QUERY
+    (left_out,) = table(tmp_path / "my out" / "skipped_records.tsv")
+    assert (left_out["file"], left_out["line"]) == (database.name, "3")
     assert "short" in (tmp_path / "my out" / "report.html").read_text()
 
 

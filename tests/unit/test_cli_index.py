@@ -10,7 +10,8 @@ import pytest
 from rhoma import __version__, cli
 from rhoma.errors import DeviceMemoryError
 from rhoma.index.bundle import Index
-from rhoma.io.fasta import read_fasta
+from rhoma.io.fasta import Skipped, read_fasta
+from rhoma.io.skipped import read_skipped
 from rhoma.store import write_store
 
 if TYPE_CHECKING:
@@ -57,22 +58,29 @@ def test_the_life_of_an_index(files: Path, capsys: pytest.CaptureFixture[str]):
     assert Index.open(index).names == ["c"]
 
 
-def test_short_records_are_skipped_with_a_warning(files: Path, capsys: pytest.CaptureFixture[str]):
-    with (files / "db.fasta").open("a") as handle:
-        handle.write(">tiny\nACGU\n")
-    build = (
-        "index",
-        "build",
-        "-f",
-        files / "db.fasta",
-        "-s",
-        files / "db",
-        "-o",
-        files / "index",
-        "--no-mmseqs",
-    )
+def test_bad_records_are_left_out_and_listed(files: Path, capsys: pytest.CaptureFixture[str]):
+    index, clean = files / "index", (files / "db.fasta").read_text()
+    (files / "db.fasta").write_text(f"{clean}>tiny\nACGU\n>x\nACGUACGUXACGUACGU\n{clean}>a other\n{SEQUENCES['c']}\n")
+    build = ("index", "build", "-f", files / "db.fasta", "-s", files / "db", "-o", index, "--no-mmseqs")
+    assert rhoma(*build, "--strict") == 1
+    assert "'tiny': has 4 nucleotides" in capsys.readouterr().err
+    assert not index.exists()
     assert rhoma(*build) == 0
-    assert "skipped tiny: has 4 nucleotides" in capsys.readouterr().err
+    assert "skipped tiny (line 5): has 4 nucleotides" in capsys.readouterr().err
+    assert Index.open(index).names == ["a", "b"]
+    listed = [
+        Skipped("tiny", 4, "has 4 nucleotides, fewer than the 15 that are needed", "db.fasta", 5),
+        Skipped("x", 17, "letter 'X' at position 9 is no IUPAC nucleotide code", "db.fasta", 7),
+        Skipped("a", 29, "the name is used twice, in lines 1 and 13", "db.fasta", 13),
+    ]
+    assert read_skipped(index / "skipped_records.tsv") == listed
+    with (files / "more.fasta").open("a") as handle:
+        handle.write(">none\n")
+    assert rhoma("index", "add", index, "--fasta", files / "more.fasta", "--store", files / "more") == 0
+    assert rhoma("index", "compact", index) == 0
+    assert rhoma("index", "verify", index) == 0
+    listed.append(Skipped("none", 0, "has no sequence", "more.fasta", 3))
+    assert read_skipped(index / "skipped_records.tsv") == listed
 
 
 def test_errors_go_to_stderr_with_status_1_and_leave_nothing(files: Path, capsys: pytest.CaptureFixture[str]):

@@ -11,6 +11,7 @@ from rhoma.cli import run
 from rhoma.index.build import build_index
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_hits_tsv
+from rhoma.io.skipped import read_skipped
 from rhoma.sequences import Record
 from rhoma.store import write_store
 
@@ -35,9 +36,8 @@ def test_queries_are_batched_in_order_and_short_ones_reported(tmp_path: Path) ->
     names = [record.id for batch in batches for record in read_fasta(batch)[0]]
     assert names == [f"q{i}" for i in range(5)]
     assert read_fasta(batches[0])[0][0].sequence == A[:40]
-    rows = (tmp_path / "out" / "skipped.tsv").read_text().splitlines()
-    assert rows[0] == "id\tlength\treason"
-    assert rows[1].split("\t")[:2] == ["tiny", "4"]
+    (one,) = read_skipped(tmp_path / "out" / "skipped.tsv")
+    assert (one.file, one.id, one.line, one.length) == ("q.fa.gz", "tiny", 11, 4)
 
 
 def test_a_samplesheet_names_the_queries(tmp_path: Path) -> None:

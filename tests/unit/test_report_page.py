@@ -15,11 +15,12 @@ from rhoma.io.a3m import format_a3m
 from rhoma.io.fasta import Skipped, write_fasta
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import write_m8
+from rhoma.io.skipped import read_skipped, write_skipped
 from rhoma.io.stockholm import format_stockholm
 from rhoma.msa.draw import draw_structure
 from rhoma.msa.quality import format_quality, measure, read_quality
 from rhoma.report import page as module
-from rhoma.report.collect import collect, depth, read_parameters, read_skipped, read_versions
+from rhoma.report.collect import collect, depth, read_parameters, read_versions
 from rhoma.report.merge import merge_tables
 from rhoma.report.multiqc import write_multiqc
 from rhoma.report.page import PageConfig, family_call, render, write_page
@@ -145,7 +146,7 @@ def test_merged_tables(batches, tmp_path) -> None:
 
 def test_the_page_is_whole_and_names_are_text(batches, tmp_path) -> None:
     search, msa, fasta = batches
-    (tmp_path / "skipped.tsv").write_text(f"id\tlength\treason\n{NASTY}2\t9\ttoo <b>short</b>\n")
+    write_skipped(tmp_path / "skipped.tsv", [Skipped(f"{NASTY}2", 9, "too <b>short</b>")])
     (tmp_path / "params.json").write_text(json.dumps({"input": NASTY, "evalue": 0.001, "none": None}))
     (tmp_path / "versions.yml").write_text('"A:B":\n  hmmer: 3.4\nC:\n  infernal: "<i>1.1.4</i>"\n')
     run = collect(
@@ -250,10 +251,27 @@ def test_pages_are_written_whole(batches, tmp_path) -> None:
     assert (tmp_path / "report.html").read_text() == render(run, PageConfig())
 
 
+def test_records_of_the_database_that_were_left_out_are_told(batches, tmp_path) -> None:
+    search, msa, fasta = batches
+    table = tmp_path / "index.tsv"
+    left_out = [Skipped(f"{NASTY}{n}", n, "is all N", "db.fa", 2 * n + 1) for n in range(60)]
+    write_skipped(table, left_out)
+    run = collect(search, msa, fasta=[fasta], left_out=table)
+    text = render(run, PageConfig())
+    parsed(text)
+    assert "<b>60</b><span>database records left out" in text
+    assert text.count("is all N") == 50
+    assert "The first 50 of 60" in text
+    out = tmp_path / "out"
+    out.mkdir()
+    merge_tables(search, run, out)
+    assert read_skipped(out / "skipped_records.tsv") == left_out
+    write_skipped(table, [])
+    assert "left out" not in render(collect(search, msa, left_out=table), PageConfig())
+
+
 def test_side_files(tmp_path) -> None:
     path = tmp_path / "file"
-    path.write_text("id\tlength\treason\na\t3\ttoo short\n")
-    assert read_skipped(path) == [Skipped("a", 3, "too short")]
     path.write_text('{"b": true, "a": "x", "c": null, "d": [1, 2]}')
     assert read_parameters(path) == [("a", "x"), ("b", "true"), ("c", ""), ("d", "[1, 2]")]
     path.write_text("X:\n  b: 2\n  a: 1\nY:\n  a: 3\nz: 4\n")
@@ -265,7 +283,6 @@ def test_side_files(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("reader", "content", "said"),
     [
-        (read_skipped, "id\tlength\treason\na\tx\ty\n", "line 2 is not"),
         (read_parameters, "{", "is no JSON"),
         (read_parameters, "[]", "is no JSON object"),
         (read_versions, "- a\n", "is no YAML mapping"),

@@ -7,21 +7,24 @@ process INDEX_BUILD {
 
     input:
     tuple val(meta), path(fasta), path(store)
+    val options
 
     output:
     path 'index', emit: index
+    path 'index/skipped_records.tsv', emit: skipped
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
     tuple val("${task.process}"), val('mmseqs2'), eval('mmseqs version'), topic: versions
 
     script:
     def args = task.ext.args ?: ''
     """
-    index.py build --fasta ${fasta} --store ${store} --out index --threads ${task.cpus} ${args}
+    index.py build --fasta ${fasta} --store ${store} --out index --threads ${task.cpus} \\
+        ${options} ${args}
     """
 
     stub:
     """
     mkdir -p index/mmseqs
-    touch index/manifest.json index/mmseqs/db
+    touch index/manifest.json index/skipped_records.tsv index/mmseqs/db
     """
 }

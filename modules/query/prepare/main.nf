@@ -28,6 +28,6 @@ process QUERY_PREPARE {
     mkdir -p prepared/batches
     printf '>q1\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0001.fasta
     printf '>q2\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0002.fasta
-    printf 'id\\tlength\\treason\\n' > prepared/skipped.tsv
+    printf 'file\\trecord\\tline\\tlength\\treason\\n' > prepared/skipped.tsv
     """
 }

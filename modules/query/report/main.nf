@@ -9,6 +9,7 @@ process QUERY_REPORT {
     path found
     path aligned
     path skipped
+    path left_out
     stdin // the parameters as JSON
     val evalue
 
@@ -16,6 +17,7 @@ process QUERY_REPORT {
     path 'report/hits.tsv', emit: hits
     path 'report/hits.m8', emit: m8
     path 'report/hits.tblout', emit: tblout, optional: true
+    path 'report/skipped_records.tsv', emit: skipped, optional: true
     path 'report/report.html', emit: report
     path 'report/msa.tsv', emit: quality, optional: true
     path 'report/*_mqc.tsv', emit: multiqc
@@ -26,9 +28,11 @@ process QUERY_REPORT {
     def options = [[batches, '--fasta'], [found, '--search'], [aligned, '--msa']].collectMany { paths, option ->
         (paths instanceof List ? paths : [paths]).collect { path -> "${option} ${path}" }
     }
+    def records = left_out ? "--skipped-records ${left_out}" : ''
     """
     cat > params.json
-    query.py report ${options.join(' ')} --skipped ${skipped} --params params.json --evalue ${evalue} --out report ${args}
+    query.py report ${options.join(' ')} --skipped ${skipped} ${records} --params params.json --evalue ${evalue} \\
+        --out report ${args}
     """
 
     stub:

@@ -13,6 +13,10 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rhoma.io.fasta import Skipped
+    from rhoma.sequences import Record
 
 SECONDS_BETWEEN_LINES = 60.0
 
@@ -35,6 +39,10 @@ Threads = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
+
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a database with a record that cannot be used; else it is left out.")
+]
 
 
 def use_threads(threads: int) -> None:
@@ -61,6 +69,19 @@ def set_up_logging(*, quiet: bool = False) -> None:
     logger = logging.getLogger("rhoma")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def load_database(fasta: Path, *, strict: bool) -> tuple[list[Record], list[Skipped]]:
+    """Returns the records of a database and those left out, and logs the first of these and their number."""
+    from rhoma.io.fasta import read_database
+
+    records, skipped = read_database(fasta, strict=strict)
+    logger = logging.getLogger(__name__)
+    for one in skipped[:10]:
+        logger.warning("skipped %s (line %d): %s", one.id or "a record", one.line, one.reason)
+    if len(skipped) > 10:
+        logger.warning("skipped %d records of %s in all", len(skipped), fasta)
+    return records, skipped
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Strict, Threads, load_database, new_app, progress, set_up_logging, use_threads
 
 app = new_app()
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ def embed(
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
     ] = "cpu",
+    strict: Strict = False,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -46,15 +47,10 @@ def embed(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.io.fasta import read_fasta
     from rhoma.models.embedder import load_embedder
     from rhoma.store import write_store
 
-    records, skipped = read_fasta(fasta, short="skip")
-    for record in skipped[:10]:
-        logger.warning("skipped %s: %s", record.id, record.reason)
-    if len(skipped) > 10:
-        logger.warning("skipped %d records in all", len(skipped))
+    records, _ = load_database(fasta, strict=strict)
     embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
     with progress("windows embedded", quiet=quiet) as tell:
         store = write_store(out, records, embedder, strands=strands, progress=tell)

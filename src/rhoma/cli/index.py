@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, new_app, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Strict, Threads, load_database, new_app, set_up_logging, use_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rhoma.io.fasta import Skipped
     from rhoma.manifest import IndexManifest
-    from rhoma.sequences import Record
-    from rhoma.store import EmbeddingStore
 
 app = new_app(no_args_is_help=True, help="Build an index of a database, change it, check it.")
 logger = logging.getLogger(__name__)
@@ -26,17 +27,21 @@ Stores = Annotated[
 ]
 
 
-def _load(fasta: Path, stores: list[Path]) -> tuple[list[Record], list[EmbeddingStore]]:
-    """Returns the sequences that are long enough, and the open stores."""
-    from rhoma.io.fasta import read_fasta
-    from rhoma.store import open_store
+def _read_table(index: Path) -> list[Skipped]:
+    """Returns what was left out of an index so far."""
+    from rhoma.io.skipped import SKIPPED_RECORDS, read_skipped
 
-    records, skipped = read_fasta(fasta, short="skip")
-    for record in skipped[:10]:
-        logger.warning("skipped %s: %s", record.id, record.reason)
-    if len(skipped) > 10:
-        logger.warning("skipped %d records in all", len(skipped))
-    return records, [open_store(store) for store in stores]
+    table = index / SKIPPED_RECORDS
+    return read_skipped(table) if table.exists() else []
+
+
+def _write_table(index: Path, skipped: Sequence[Skipped]) -> None:
+    """Writes what was left out of an index into its directory."""
+    from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
+
+    write_skipped(index / SKIPPED_RECORDS, skipped)
+    if skipped:
+        logger.info("%d records of the database were left out: %s", len(skipped), index / SKIPPED_RECORDS)
 
 
 def _tell(path: Path, manifest: IndexManifest) -> None:
@@ -64,6 +69,7 @@ def build(
         Literal["auto", "flat", "hnsw", "ivfpq"],
         typer.Option(help="The vector index; auto is flat below 100,000 windows and hnsw from there."),
     ] = "auto",
+    strict: Strict = False,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -72,23 +78,38 @@ def build(
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.build import build_index
+    from rhoma.store import open_store
 
-    records, stores = _load(fasta, store)
-    index = build_index(records, stores, out, mmseqs=False if no_mmseqs else mmseqs, kind=kind)
+    records, skipped = load_database(fasta, strict=strict)
+    index = build_index(
+        records, [open_store(one) for one in store], out, mmseqs=False if no_mmseqs else mmseqs, kind=kind
+    )
     if index.mmseqs is None and not no_mmseqs:
         logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
+    _write_table(out, skipped)
     _tell(out, index.manifest)
 
 
 @app.command()
-def add(index: IndexPath, fasta: Fasta, store: Stores, *, threads: Threads, quiet: Quiet = False) -> None:
+def add(
+    index: IndexPath,
+    fasta: Fasta,
+    store: Stores,
+    strict: Strict = False,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
     """Add sequences to an index, as a new segment."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.change import add_segment
+    from rhoma.store import open_store
 
-    records, stores = _load(fasta, store)
-    _tell(index, add_segment(index, records, stores).manifest)
+    records, skipped = load_database(fasta, strict=strict)
+    changed = add_segment(index, records, [open_store(one) for one in store])
+    _write_table(index, [*_read_table(index), *skipped])
+    _tell(index, changed.manifest)
 
 
 @app.command()
@@ -121,7 +142,11 @@ def compact(index: IndexPath, *, threads: Threads, quiet: Quiet = False) -> None
     use_threads(threads)
     from rhoma.index.change import compact as compact_index
 
-    _tell(index, compact_index(index).manifest)
+    skipped = _read_table(index)
+    changed = compact_index(index)
+    # its directory is a new one
+    _write_table(index, skipped)
+    _tell(index, changed.manifest)
 
 
 @app.command()

@@ -29,7 +29,11 @@ def report(
     ] = None,
     skipped: Annotated[
         list[Path] | None,
-        typer.Option(help="Table of the records that were not searched (id, length, reason)."),
+        typer.Option(help="Table of the queries that were not searched: the skipped.tsv of 'query prepare'."),
+    ] = None,
+    skipped_records: Annotated[
+        Path | None,
+        typer.Option(help="Table of the database's records that were left out: the index's skipped_records.tsv."),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="The run's parameters, a JSON object.")] = None,
     versions: Annotated[Path | None, typer.Option(help="Versions of the programs, YAML.")] = None,
@@ -41,8 +45,9 @@ def report(
 ) -> None:
     """Merge the outputs of all batches, and write the report.
 
-    Writes hits.tsv, hits.m8, hits.tblout (where a covariance model scored), msa.tsv, rhoma_queries_mqc.tsv
-    (for MultiQC) and report.html, which needs no other file and no network, into OUT.
+    Writes hits.tsv, hits.m8, hits.tblout (where a covariance model scored), skipped_records.tsv (where it
+    was given), msa.tsv, rhoma_queries_mqc.tsv (for MultiQC) and report.html, which needs no other file and
+    no network, into OUT.
 
     For example: query report --search hits/ --msa msa/ --fasta queries.fasta --out out/
     """
@@ -61,6 +66,7 @@ def report(
         msa or (),
         fasta=fasta or (),
         skipped=skipped or (),
+        left_out=skipped_records,
         parameters=params,
         versions=versions,
     )

@@ -70,7 +70,7 @@ class Benchmark:
 
     def queries(self) -> list[Record]:
         """Returns the queries."""
-        return read_fasta(self.path / "queries.fasta", short="skip")[0]
+        return read_fasta(self.path / "queries.fasta", skip="short")[0]
 
     def targets(self, database: str) -> Path:
         """Returns the FASTA file of a database.

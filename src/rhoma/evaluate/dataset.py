@@ -143,8 +143,8 @@ def own_dataset(queries: Path, targets: Path, labels: Path, out: Path) -> dict[s
         InputError: a file cannot be used, a query has no label, or there is none with a relative in the
         targets.
     """
-    asked, _ = read_fasta(queries, short="skip")
-    searched, _ = read_fasta(targets, short="skip")
+    asked, _ = read_fasta(queries, skip="short")
+    searched, _ = read_fasta(targets, skip="short")
     known = read_labels(labels)
     missing = [record.id for record in asked if record.id not in known]
     if missing:

@@ -195,7 +195,7 @@ def measure_embedding(
 def _own_members(benchmark: Benchmark) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     from rhoma.io.fasta import read_fasta
 
-    records = read_fasta(benchmark.targets(benchmark.databases[0]), short="skip")[0]
+    records = read_fasta(benchmark.targets(benchmark.databases[0]), skip="short")[0]
     sequences = {r.id: r.sequence for r in records if benchmark.labels.get(r.id, ("", ""))[0]}
     return sequences, {name: benchmark.labels[name] for name in sequences}
 

@@ -200,7 +200,7 @@ def build_rhoma_index(
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     embedder = load_embedder(model, device=device, threads=threads)  # type: ignore[arg-type]
-    records, _ = read_fasta(targets, short="skip")
+    records, _ = read_fasta(targets, skip="short")
     with measured() as embedding:
         store = write_store(out / "store", records, embedder)
     with measured() as indexing:

@@ -90,7 +90,7 @@ class _Batch:
         self.search = search
         self._fetch = None if index is None else _fetcher(index)
         self.config = config
-        self.queries, _ = read_fasta(fasta, short="skip")
+        self.queries, _ = read_fasta(fasta, skip="short")
         self._hits: dict[str, list[Hit]] = {}
         for hit in read_hits_tsv(search / "hits.tsv"):
             self._hits.setdefault(hit.query, []).append(hit)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rhoma.errors import InputError
-from rhoma.io.fasta import Skipped, read_fasta
+from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
+from rhoma.io.skipped import read_skipped
 from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.quality import Quality, read_quality
 from rhoma.sequences import safe_name
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.hits import Hit
+    from rhoma.io.fasta import Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +53,17 @@ class Run:
 
     Attributes:
         queries: in the order of the input.
-        skipped: records that were not searched.
+        skipped: queries that were not searched.
+        left_out: records of the database that were left out; None where that is not known.
         parameters: name and value, as text, sorted by name.
         versions: program and version, sorted by name.
     """
 
     queries: tuple[QueryResult, ...]
     skipped: tuple[Skipped, ...] = ()
+    left_out: tuple[Skipped, ...] | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = field(default=())
-
-
-def read_skipped(path: Path) -> list[Skipped]:
-    """Returns the rows of a ``skipped.tsv`` (id, length, reason; a header line first).
-
-    Raises:
-        InputError: the file is missing or has other columns.
-    """
-    if not path.is_file():
-        raise InputError("no such file", path=path, remedy="give the skipped.tsv of 'query prepare'")
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        cells = line.split("\t")
-        if len(cells) != 3 or (number > 0 and not cells[1].isdigit()):
-            raise InputError(f"line {number + 1} is not: id, length, reason (tab-separated)", path=path)
-        if number > 0:
-            rows.append(Skipped(cells[0], int(cells[1]), cells[2]))
-    return rows
 
 
 def _text(value: Any) -> str:
@@ -154,6 +140,7 @@ def collect(
     *,
     fasta: Sequence[Path] = (),
     skipped: Sequence[Path] = (),
+    left_out: Path | None = None,
     parameters: Path | None = None,
     versions: Path | None = None,
 ) -> Run:
@@ -166,7 +153,8 @@ def collect(
         search: output directories of searches.
         msa: output directories of alignment steps.
         fasta: the queries, for their order and length.
-        skipped: tables of records that were not searched.
+        skipped: tables of queries that were not searched.
+        left_out: table of the database's records that were left out.
         parameters: JSON object.
         versions: YAML of program versions.
 
@@ -180,7 +168,7 @@ def collect(
             quality.setdefault(row.query, (row, directory))
     lengths: dict[str, int] = {}
     for path in fasta:
-        lengths |= {record.id: len(record.sequence) for record in read_fasta(path, short="skip")[0]}
+        lengths |= {record.id: len(record.sequence) for record in read_fasta(path, skip="short")[0]}
     order = [*lengths, *quality, *sorted(hits)]
     queries = []
     for name in dict.fromkeys(order):
@@ -200,6 +188,7 @@ def collect(
     return Run(
         tuple(queries),
         tuple(row for path in skipped for row in read_skipped(path)),
+        tuple(read_skipped(left_out)) if left_out is not None else None,
         tuple(read_parameters(parameters)) if parameters is not None else (),
         tuple(read_versions(versions)) if versions is not None else (),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
+from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
 from rhoma.manifest import atomic_write
 from rhoma.msa.quality import format_quality
 
@@ -31,7 +32,9 @@ def _merge_tblout(paths: Sequence[Path], out: Path) -> None:
 
 
 def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
-    """Writes ``hits.tsv``, ``hits.m8``, ``hits.tblout`` (if any) and ``msa.tsv``; returns their paths.
+    """Writes ``hits.tsv``, ``hits.m8``, and ``hits.tblout``, ``skipped_records.tsv``, ``msa.tsv`` (if any).
+
+    Returns their paths.
 
     The rows of the first two are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
 
@@ -47,6 +50,9 @@ def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
     if tables:
         written.append(out / "hits.tblout")
         _merge_tblout(tables, written[-1])
+    if run.left_out is not None:
+        written.append(out / SKIPPED_RECORDS)
+        write_skipped(written[-1], run.left_out)
     quality = [query.quality for query in run.queries if query.quality is not None]
     if quality:
         written.append(out / "msa.tsv")

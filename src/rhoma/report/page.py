@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Together the drawings may not make the page heavier than this; later ones are linked.
 MOST_DRAWING_BYTES = 8_000_000
+# Records of the database that were left out: so many are shown.
+LEFT_OUT_ROWS = 50
 FILES = ("homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "model.cm", "structure.svg")
 
 
@@ -154,6 +156,7 @@ def render(run: Run, config: PageConfig) -> str:
         sections=sections,
         found=sum(section.passing > 0 for section in sections),
         hits=sum(section.passing for section in sections),
+        left_out_rows=LEFT_OUT_ROWS,
         classes=EVALUE_CLASSES,
         version=__version__,
         style=Markup(package.joinpath("report.css").read_text(encoding="utf-8")),

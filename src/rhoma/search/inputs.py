@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rhoma.errors import InputError
 from rhoma.io.fasta import read_fasta, write_fasta
+from rhoma.io.skipped import write_skipped
 from rhoma.manifest import artefact_directory
 from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rhoma.io.fasta import Skipped
 
 COLUMNS = ["id", "fasta"]
@@ -31,7 +32,7 @@ def read_queries(path: Path) -> tuple[list[Record], list[Skipped]]:
     """
     if path.suffix.lower() == ".csv":
         return _read_samplesheet(path)
-    records, skipped = read_fasta(path, min_length=MIN_LENGTH, short="skip")
+    records, skipped = read_fasta(path, min_length=MIN_LENGTH, skip="short")
     return _checked(records, path), skipped
 
 
@@ -60,16 +61,16 @@ def _read_samplesheet(path: Path) -> tuple[list[Record], list[Skipped]]:
                 remedy="give every line its own id",
             )
         seen[name] = line
-        found, short = read_fasta(_place(path, fasta, line), min_length=MIN_LENGTH, short="skip")
+        found, short = read_fasta(_place(path, fasta, line), min_length=MIN_LENGTH, skip="short")
         alone = len(found) + len(short) == 1
         records += [
             Record(name if alone else f"{name}.{one.id}", one.description, one.sequence)
             for one in _checked(found, path.parent / fasta)
         ]
-        skipped += [type(one)(name if alone else f"{name}.{one.id}", one.length, one.reason) for one in short]
-    names = [one.id for one in records] + [one.id for one in skipped]
-    for name in names:
-        if names.count(name) > 1:
+        skipped += [replace(one, id=name if alone else f"{name}.{one.id}") for one in short]
+    names = Counter([*(one.id for one in records), *(one.id for one in skipped)])
+    for name, count in names.items():
+        if count > 1:
             raise InputError("two queries get this name", path=path, record=name, remedy="change an id")
     return records, skipped
 
@@ -117,7 +118,7 @@ def _place(sheet: Path, fasta: str, line: int) -> Path:
 def prepare(path: Path, out: Path, *, batch_size: int) -> tuple[int, int, int]:
     """Writes the queries as batches and returns (queries, batches, skipped).
 
-    ``batches/batch_0001.fasta`` and so on, in the order of the input; ``skipped.tsv`` (id, length, reason).
+    ``batches/batch_0001.fasta`` and so on, in the order of the input; ``skipped.tsv``.
 
     Args:
         path: FASTA or samplesheet.
@@ -135,9 +136,3 @@ def prepare(path: Path, out: Path, *, batch_size: int) -> tuple[int, int, int]:
             write_fasta(work / "batches" / f"batch_{number:04d}.fasta", records[start : start + batch_size])
         write_skipped(work / "skipped.tsv", skipped)
     return len(records), len(starts), len(skipped)
-
-
-def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
-    """Writes (id, length, reason) of queries that were left out; the header alone where there are none."""
-    lines = ["id\tlength\treason", *(f"{one.id}\t{one.length}\t{one.reason}" for one in skipped)]
-    path.write_text("".join(f"{line}\n" for line in lines))

@@ -33,7 +33,7 @@ class Kmer:
 
     def build(self) -> list[Path]:
         """Returns the FASTA file, whose windows are counted."""
-        records, _ = read_fasta(self._task.targets, short="skip")
+        records, _ = read_fasta(self._task.targets, skip="short")
         table = tile([len(record.sequence) for record in records], WINDOW, STRIDE)
         spans = zip(table.sequence.tolist(), table.start.tolist(), table.end.tolist(), strict=True)
         self._vectors = KmerVectors.of([records[number].sequence[start:end] for number, start, end in spans])
