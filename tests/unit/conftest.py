@@ -71,10 +71,10 @@ def tiny_settings() -> dict[str, object]:
     """Returns settings of a training that takes a moment: nested like config.yaml."""
     return {
         "name": "tiny",
-        "compact": {"embedding_size": 8, "hidden_size": 16, "kernel": 5, "max_length": 200},
+        "encoder": "compact",
+        "sizes": {"embedding_size": 8, "hidden_size": 16, "kernel": 5, "max_length": 200},
         "head": {"hidden_size": 16, "layers": 1, "heads": 2, "pool_heads": 4, "dimension": 32},
         "whitened": 16,
-        "words": 16,
         "stride": 32,
         "train": {
             "steps": 6,

@@ -26,7 +26,7 @@ def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny_settings: dict[str,
     manifest = read_manifest(tmp_path / "b", ModelManifest)
     verify_files(tmp_path / "b", manifest)
     assert set(manifest.files) == {
-        "README.md", "encoder.safetensors", "finish.safetensors", "head.safetensors", "network.onnx", "split.tsv",
+        "README.md", "encoder.safetensors", "head.safetensors", "network.onnx", "split.tsv", "whitening.safetensors",
     }  # fmt: skip
     assert manifest.metrics == {"m": 0.5}
     again = load_network(tmp_path / "b", manifest)

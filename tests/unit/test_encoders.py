@@ -14,6 +14,7 @@ from rhoma.manifest import EncoderInfo  # noqa: E402
 from rhoma.models.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
 from rhoma.models.encoders.public import PUBLIC  # noqa: E402
 from rhoma.models.encoders.registry import load_encoder, weights_sha256  # noqa: E402
+from rhoma.models.encoders.words import WordsConfig, WordsEncoder  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "i
 KINDS = {
     "compact": {},
     "compact-deep": {},
+    "words": {},
     "rinalmo-micro": SMALL,
     "rnafm": SMALL,
     "rnabert": SMALL,
@@ -61,6 +63,8 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return CompactEncoder(CompactConfig(max_length=60)).eval()
     if request.param == "compact-deep":
         return CompactEncoder(CompactConfig(hidden_size=32, layers=2)).eval()
+    if request.param == "words":
+        return WordsEncoder(WordsConfig(filters=32, width=3, threshold=1, max_length=60)).eval()
     name, _, structure = request.param.partition("+")
     source = save_public(name, tmp_path_factory.mktemp("public") / name)
     info = EncoderInfo(kind=PUBLIC[name].kind, hub_id=PUBLIC[name].hub_id, config={"structure": bool(structure)})

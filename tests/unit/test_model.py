@@ -102,7 +102,7 @@ print("fine")
     assert done.stdout.strip() == "fine", done.stderr
 
 
-@pytest.mark.parametrize("name", ["encoder.safetensors", "head.safetensors", "finish.safetensors", "network.onnx"])
+@pytest.mark.parametrize("name", ["encoder.safetensors", "head.safetensors", "whitening.safetensors", "network.onnx"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_a_damaged_bundle_is_refused_by_name(name: str, damage: str, tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"

@@ -20,7 +20,7 @@ from rhoma.train.build import begin_with, make_network  # noqa: E402
 from rhoma.train.cache import FrozenEncoder, StateCache, batch_keys, fill_cache, member_windows  # noqa: E402
 from rhoma.train.checkpoint import trained_state  # noqa: E402
 from rhoma.train.lora import add_adapters, merge_adapters  # noqa: E402
-from rhoma.train.run import Data, refinish, train_bundle  # noqa: E402
+from rhoma.train.run import Data, train_bundle, whiten_bundle  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tiny: dict[str, Any], **changes: Any) -> Any:
     plain = {"substitutions": 0.0, "synthetic_substitutions": (0, 0), "indels": 0.0, "bare": 1.0, "truncate": 0.0}
     loop = {**tiny["train"], "steps": 2, "validate_every": 2, "augment": {"window": 64, "grid": 4, **plain}}
-    values = {k: v for k, v in tiny.items() if k != "compact"} | {"encoder": "rinalmo-micro", "train": loop}
+    values = {k: v for k, v in tiny.items() if k != "sizes"} | {"encoder": "rinalmo-micro", "train": loop}
     return resolve(given=values | changes)
 
 
@@ -163,17 +163,17 @@ def test_a_bundle_embeds_with_the_encoder_it_names(
     assert (tmp_path / "w" / "states").is_dir() == ("cache" in changes)
     embedder = load_embedder(tmp_path / "b", model_dir=source, threads=1)
     vectors = embedder.embed(SEQUENCES)
-    assert vectors.shape == (3, 32)
+    assert vectors.shape == (3, 16)
     assert np.isfinite(vectors).all()
     card = (tmp_path / "b" / "README.md").read_text()
     assert ("AGPL" in card) == ("lora" in changes)
 
-    # its vectors can be finished anew, whatever its encoder
-    again = config.model_copy(update={"whitened": 8, "words": 8})
-    refinish(data, again, tmp_path / "b", tmp_path / "anew", model_dir=source)
+    # its vectors can be whitened anew, whatever its encoder
+    again = config.model_copy(update={"whitened": 8})
+    whiten_bundle(data, again, tmp_path / "b", tmp_path / "anew", model_dir=source)
     for file in ("head.safetensors", *(["encoder.safetensors"] if "lora" in changes else [])):
         assert (tmp_path / "anew" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-    assert load_embedder(tmp_path / "anew", model_dir=source, threads=1).embed(SEQUENCES).shape == (3, 16)
+    assert load_embedder(tmp_path / "anew", model_dir=source, threads=1).embed(SEQUENCES).shape == (3, 8)
 
     network, info = make_network(config, model_dir=source)
     if "lora" in changes:
@@ -189,7 +189,7 @@ def test_cached_states_need_windows_that_come_again(
     source: Path, tmp_path: Path, tiny_settings: dict[str, Any], tiny_rfam: Path
 ) -> None:
     config = resolve(
-        given={**{k: v for k, v in tiny_settings.items() if k != "compact"}, "encoder": "rinalmo-micro", "cache": True}
+        given={**{k: v for k, v in tiny_settings.items() if k != "sizes"}, "encoder": "rinalmo-micro", "cache": True}
     )
     with pytest.raises(InputError, match="grid"):
         train_bundle(Data(tiny_rfam, SPLIT, ""), config, tmp_path / "b", tmp_path / "w", model_dir=source)

@@ -1,4 +1,4 @@
-"""A training that begins with a bundle, and a bundle whose vectors are finished anew."""
+"""A training that begins with a bundle, and a bundle whose vectors are whitened anew."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_new_structure_channel_counts_nothing_at_first(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"head": {"layers": 2}}, {"compact": {"hidden_size": 32}}, {"head": {"dimension": 16, "hidden_size": 16}}],
+    [{"head": {"layers": 2}}, {"sizes": {"hidden_size": 32}}, {"head": {"dimension": 16, "hidden_size": 16}}],
 )
 def test_another_network_is_refused(changes: dict[str, Any], tiny_bundle: Path, tiny_settings: dict[str, Any]) -> None:
     network, info = make_network(resolve(given=tiny_settings | {k: tiny_settings[k] | v for k, v in changes.items()}))
@@ -114,37 +114,37 @@ def test_a_training_goes_on_from_a_bundle(
     assert "is no model bundle" in capsys.readouterr().err
 
 
-def test_vectors_are_finished_anew(
+def test_vectors_are_whitened_anew(
     tmp_path: Path, tiny_rfam: Path, tiny_split: Path, tiny_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = trained(tmp_path, tiny_rfam, tiny_split, tiny_config)
     arguments = ["train", "whiten", "--model", str(plain), "--rfam", str(tiny_rfam), "--threads", "1", "--quiet"]
     wide = tmp_path / "wide"
-    assert run([*arguments, "--out", str(wide), "--whitened", "8", "--words", "40"]) == 0
+    assert run([*arguments, "--out", str(wide), "--whitened", "8"]) == 0
     manifest = read_manifest(wide, ModelManifest)
     verify_files(wide, manifest)
-    assert manifest.dimension == 48
+    assert manifest.dimension == 8
     assert (wide / "head.safetensors").read_bytes() == (plain / "head.safetensors").read_bytes()
     assert (wide / "encoder.safetensors").read_bytes() == (plain / "encoder.safetensors").read_bytes()
     assert (wide / "training.tsv").read_bytes() == (plain / "training.tsv").read_bytes()
     card = (wide / "README.md").read_text()
-    assert "8 axes of the head's vector, whitened, then 40 axes of soft words, whitened" in card
+    assert "8 axes of its vector, whitened." in card
     assert "rhoma train whiten" in card
     vectors = load_embedder(wide, threads=1).embed(SEQUENCES)
-    np.testing.assert_allclose(np.linalg.norm(vectors[:, :8], axis=1), np.sqrt(0.5), atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
 
-    # neither part: the vectors of the head
+    # the vectors of the head
     bare = tmp_path / "bare"
-    assert run([*arguments, "--out", str(bare), "--whitened", "0", "--words", "0"]) == 0
-    assert not (bare / "finish.safetensors").exists()
+    assert run([*arguments, "--out", str(bare), "--whitened", "0"]) == 0
+    assert not (bare / "whitening.safetensors").exists()
     assert read_manifest(bare, ModelManifest).dimension == 32
 
     # what was fitted before does not matter
     same, again = tmp_path / "same", tmp_path / "again"
     assert run([*arguments, "--out", str(same)]) == 0
     arguments[3] = str(wide)
-    assert run([*arguments, "--out", str(again), "--whitened", "16", "--words", "16"]) == 0
-    assert (same / "finish.safetensors").read_bytes() == (again / "finish.safetensors").read_bytes()
+    assert run([*arguments, "--out", str(again), "--whitened", "16"]) == 0
+    assert (same / "whitening.safetensors").read_bytes() == (again / "whitening.safetensors").read_bytes()
     with (same / "training.tsv").open() as handle:
         assert [row["step"] for row in csv.DictReader(handle, delimiter="\t")] == ["0", "1"]
 
@@ -152,7 +152,7 @@ def test_vectors_are_finished_anew(
     assert run(nowhere) == 1
     assert "is no model bundle" in capsys.readouterr().err
     assert run([*arguments, "--out", str(tmp_path / "no"), "--whitened", "33"]) == 1
-    assert "33 whitened axes are more than the dimension 32" in capsys.readouterr().err
+    assert "33 whitened axes are more than the 32 numbers" in capsys.readouterr().err
     (wide / "training.tsv").unlink()
     assert run([*arguments, "--out", str(tmp_path / "no")]) == 1
     assert "training.tsv" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def run(
     ] = None,
     config: Settings = None,
     preset: Preset = None,
-    encoder: Annotated[str | None, typer.Option(help="compact, or a public encoder: rinalmo-micro ...")] = None,
+    encoder: Annotated[str | None, typer.Option(help="words, compact, or a public encoder: rinalmo-micro ...")] = None,
     model_dir: ModelDir = None,
     head: Annotated[Literal["transformer", "pooled"] | None, typer.Option(help="Kind of head.")] = None,
     structure: Annotated[
@@ -123,7 +123,7 @@ def run(
     }
     network = {
         "encoder": encoder,
-        "name": None if encoder in (None, "compact") else f"rhoma-{encoder}",
+        "name": None if encoder is None else f"rhoma-{encoder}",
         "head": {"kind": head, "structure": structure},
         "lora": lora,
         "emitted": emitted,
@@ -191,13 +191,13 @@ def whiten(
     rfam: Rfam,
     out: Out,
     whitened: Annotated[int | None, typer.Option(min=0, help="Axes kept of the head's vector; 0: as it is.")] = None,
-    words: Annotated[int | None, typer.Option(min=0, help="Axes of soft words beside it; 0: none.")] = None,
+    power: Annotated[float | None, typer.Option(min=0, max=1, help="1 levels all axes, 0 leaves them.")] = None,
     model_dir: ModelDir = None,
     *,
     threads: Threads,
     quiet: Quiet = False,
 ) -> None:
-    """Fit what finishes a bundle's vectors anew, without training: a bundle with the same encoder and head.
+    """Fit the whitening of a bundle's vectors anew, without training: a bundle with the same encoder and head.
 
     The training families of the bundle's split are the background.
     """
@@ -205,13 +205,13 @@ def whiten(
     set_up_logging(quiet=quiet)
     import torch
 
-    from rhoma.train.run import SPLIT, refinish
+    from rhoma.train.run import SPLIT, whiten_bundle
     from rhoma.train.settings import SETTINGS, resolve, start_of
 
     start_of(model)
     torch.set_num_threads(threads)
-    settings = resolve(file=model / SETTINGS, given={"whitened": whitened, "words": words})
-    figures = refinish(_data(rfam, model / SPLIT, threads, 1), settings, model, out, model_dir=model_dir)
+    settings = resolve(file=model / SETTINGS, given={"whitened": whitened, "power": power})
+    figures = whiten_bundle(_data(rfam, model / SPLIT, threads, 1), settings, model, out, model_dir=model_dir)
     logger.info("%s: %s", out, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 

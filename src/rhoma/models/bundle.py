@@ -1,4 +1,4 @@
-"""Writing and reading the networks of model bundles (the part of `model` that needs torch)."""
+"""Writing and reading the networks of model bundles (the part of `embedder` that needs torch)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from rhoma.errors import ArtefactError
 from rhoma.manifest import GRAPH, ModelManifest, artefact_directory, file_entries, write_manifest
-from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.models.encoders import OWN
+from rhoma.models.encoders.own import own_encoder
 from rhoma.models.encoders.registry import load_encoder
 from rhoma.models.heads import HeadConfig
 from rhoma.models.network import HomologyNetwork
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 ENCODER = "encoder.safetensors"
 HEAD = "head.safetensors"
-FINISH = "finish.safetensors"
+WHITENING = "whitening.safetensors"
 
 
 def write_bundle(
@@ -46,7 +47,7 @@ def write_bundle(
     Args:
         out: directory; a bundle there is replaced.
         network: the trained network, adapters merged.
-        info: where the encoder comes from; weights of a compact or adapted encoder are stored.
+        info: where the encoder comes from; weights of our own and of an adapted encoder are stored.
         name: of the model.
         window: length of the windows it was trained on.
         stride: distance of windows in an index.
@@ -58,16 +59,17 @@ def write_bundle(
     """
     network = network.cpu().eval()
     with artefact_directory(out) as directory:
-        save_file(_half(network.head.state_dict()), directory / HEAD)
-        if network.finish.state_dict():
-            save_file(_half(network.finish.state_dict()), directory / FINISH)
-        if info.kind == "compact" or info.config.get("adapted"):
+        if network.head.state_dict():
+            save_file(_half(network.head.state_dict()), directory / HEAD)
+        if network.whitening is not None:
+            save_file(_half(network.whitening.state_dict()), directory / WHITENING)
+        if info.kind in OWN or info.config.get("adapted"):
             save_file(_half(network.encoder.state_dict()), directory / ENCODER)  # type: ignore[attr-defined]
         # the graph reads letters only
-        if info.kind == "compact" and not network.config.structure:
+        if info.kind in OWN and not network.config.structure:
             from rhoma.models.export import export_graph
 
-            parts = {"encoder": ENCODER, "head": HEAD, "finish": FINISH}
+            parts = {"encoder": ENCODER, "head": HEAD, "whitening": WHITENING}
             weights = {part: file for part, file in parts.items() if (directory / file).is_file()}
             export_graph(load_network_parts(directory, info, network.config), directory, weights, GRAPH)
         for file, text in {"README.md": card, **(extra or {})}.items():
@@ -103,17 +105,15 @@ def load_network_parts(
     bundle: Path, info: EncoderInfo, head: HeadConfig, *, model_dir: Path | str | None = None
 ) -> HomologyNetwork:
     """Return the network of `info` and `head` with the weights found in `bundle`."""
-    if info.kind == "compact":
-        encoder: Any = CompactEncoder(CompactConfig.model_validate(info.config))
-    else:
-        encoder = load_encoder(info, model_dir)
+    encoder: Any = own_encoder(info.kind, info.config) if info.kind in OWN else load_encoder(info, model_dir)
     network = HomologyNetwork(encoder, head)
     try:
         if (bundle / ENCODER).is_file():
             encoder.load_state_dict(_float(load_file(bundle / ENCODER)))
-        network.head.load_state_dict(_float(load_file(bundle / HEAD)))
-        if network.finish.state_dict():
-            network.finish.load_state_dict(_float(load_file(bundle / FINISH)))
+        if network.head.state_dict():
+            network.head.load_state_dict(_float(load_file(bundle / HEAD)))
+        if network.whitening is not None:
+            network.whitening.load_state_dict(_float(load_file(bundle / WHITENING)))
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         first = str(error).strip().splitlines()[0]
         raise ArtefactError(f"the weights do not fit the manifest ({first})", path=bundle) from error

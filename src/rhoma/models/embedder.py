@@ -1,8 +1,9 @@
 """Model bundles: an encoder and a head in one directory, and the embedder that search and index use.
 
 A bundle holds ``manifest.json``, ``encoder.safetensors`` (unless the encoder is a public one, which the
-manifest names), ``head.safetensors`` and, for the compact encoder, ``network.onnx``: the same network as a
-graph whose weights are read from the two safetensors files, so that onnxruntime can run it without torch.
+manifest names), ``head.safetensors`` where the head has weights, ``whitening.safetensors`` and, for an encoder of our
+own, ``network.onnx``: the same network as a graph whose weights are read from these files, so that onnxruntime can run
+it without torch.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class BatchedEmbedder:
         window: int,
         stride: int,
         batch_nucleotides: int = _BATCH_NUCLEOTIDES["cpu"],
+        padded: bool = True,
     ) -> None:
         self.name = name
         self.sha256 = sha256
@@ -77,13 +79,15 @@ class BatchedEmbedder:
         self.stride = stride
         self._forward = forward
         self._batch = batch_nucleotides
+        self._padded = padded
 
     def embed(
         self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
         """Return (n, d) float32 unit rows in the order of `sequences`.
 
-        Sequences of like length share a batch; padding moves a vector by rounding only.
+        Sequences of like length share a batch, of equal length where `padded` is False; padding moves a vector by
+        rounding only.
 
         Raises:
             InputError: an empty sequence, or one longer than the window.
@@ -102,6 +106,8 @@ class BatchedEmbedder:
         while start < len(ordered):
             end = start + 1
             while end < len(ordered) and (end - start + 1) * len(ordered[end]) <= self._batch:
+                if not self._padded and len(ordered[end]) > len(ordered[start]):
+                    break
                 end += 1
             vectors = self._forward(ordered[start:end])
             vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -114,7 +120,7 @@ class BatchedEmbedder:
 
 
 def shipped_bundle() -> Path:
-    """Return the directory of the compact encoder that comes with Rhoma.
+    """Return the directory of the model bundle that comes with Rhoma.
 
     Raises:
         ArtefactError: this installation lacks it.
@@ -179,7 +185,7 @@ def load_embedder(
     if runtime == "onnx" and not graph:
         raise ArtefactError(f"has no {GRAPH}", path=bundle, remedy="use the torch runtime")
     if graph and where == "cpu" and runtime != "torch":
-        forward = _onnx_forward(bundle, threads)
+        forward = _onnx_forward(bundle, threads, shortest=int(str(manifest.encoder.config.get("width", 1))))
     else:
         from rhoma.models.bundle import load_network
 
@@ -192,6 +198,7 @@ def load_embedder(
         window=manifest.window,
         stride=manifest.stride,
         batch_nucleotides=_BATCH_NUCLEOTIDES[where],
+        padded=manifest.encoder.kind != "words",
     )
 
 
@@ -236,7 +243,7 @@ def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
     return "cuda" if present else "cpu"
 
 
-def _onnx_forward(bundle: Path, threads: int | None) -> Callable[[list[str]], NDArray[np.float32]]:
+def _onnx_forward(bundle: Path, threads: int | None, *, shortest: int) -> Callable[[list[str]], NDArray[np.float32]]:
     import onnxruntime
 
     from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
@@ -251,6 +258,8 @@ def _onnx_forward(bundle: Path, threads: int | None) -> Callable[[list[str]], ND
 
     def forward(sequences: list[str]) -> NDArray[np.float32]:
         ids, _, _ = tokenize(sequences, table, max_length=1 << 20)
+        if ids.shape[1] < shortest:
+            ids = np.pad(ids, ((0, 0), (0, shortest - ids.shape[1])))
         vectors: NDArray[np.float32] = session.run(None, {"ids": ids})[0]
         return vectors
 

@@ -1,4 +1,4 @@
-"""The compact network as an ONNX graph whose weights stay in the bundle's safetensors files."""
+"""A network with an encoder of our own as an ONNX graph whose weights stay in the bundle's safetensors files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rhoma.models.encoders.protocol import TokenBatch
+from rhoma.models.encoders.words import WordsEncoder, smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,16 +35,37 @@ class _FromIds(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         present = ids > 0
-        return functional.normalize(self.network(TokenBatch(ids, present, present, letters=ids)), dim=-1)
+        return functional.normalize(self.network(TokenBatch(ids, present, present)), dim=-1)
+
+
+class _FromWords(nn.Module):
+    """The same for the words encoder, without padding but that of sequences shorter than a word: no mask, one pass."""
+
+    def __init__(self, network: HomologyNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor) -> Tensor:
+        encoder = self.network.encoder
+        assert isinstance(encoder, WordsEncoder)
+        vectors = smoothed(torch.linalg.vector_norm(encoder.matches(ids), dim=2).square())
+        if self.network.whitening is not None:
+            vectors = self.network.whitening(vectors)
+        return functional.normalize(vectors, dim=-1)
+
+
+def reads_unpadded(network: HomologyNetwork) -> bool:
+    """Return whether the graph of a network takes sequences of one length only."""
+    return isinstance(network.encoder, WordsEncoder) and network.config.kind == "norm"
 
 
 def export_graph(network: HomologyNetwork, directory: Path, weights: Mapping[str, str], name: str) -> None:
     """Write `directory/name`: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows.
 
     Args:
-        network: a network with the compact encoder, in fp32, on the processor.
+        network: with an encoder of our own, in fp32, on the processor.
         directory: the bundle, which holds the weights already.
-        weights: parts of the network (encoder, head, finish) and the files with their weights; the graph points
+        weights: parts of the network (encoder, head, whitening) and the files with their weights; the graph points
             into them, so that the weights are stored once.
         name: of the graph's file.
 
@@ -55,7 +77,7 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: Mapping[str
         for part, file in weights.items()
         for key, entry in safetensors_layout(directory / file).items()
     }
-    wrapped = _FromIds(network).eval()
+    wrapped = (_FromWords if reads_unpadded(network) else _FromIds)(network).eval()
     example = torch.ones((2, 24), dtype=torch.int64)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(

@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rhoma.models.pooling import AttentivePool, mean_pool
 from rhoma.models.transformer import Block
-from rhoma.models.whitening import FILTERS
 
 
 class HeadConfig(BaseModel):
     """Sizes of a head; the configuration is the truth about the number of layers.
 
-    With `structure` the head of any kind sees, beside the states, how probably each nucleotide pairs. `whitened` and
-    `words` are the axes that a network keeps of the head's vector and of soft words (rhoma.models.whitening).
+    With `structure` the head of any kind sees, beside the states, how probably each nucleotide pairs. `whitened` is the
+    number of axes that a network keeps of the head's vector (rhoma.models.whitening); 0 leaves the vector as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["transformer", "pooled", "mean"] = "transformer"
+    kind: Literal["transformer", "pooled", "mean", "norm"] = "transformer"
     hidden_size: int = 192
     layers: int = 6
     heads: int = 6
@@ -31,13 +30,10 @@ class HeadConfig(BaseModel):
     dimension: int = 512
     structure: bool = False
     whitened: int = Field(default=0, ge=0)
-    words: int = Field(default=0, ge=0, le=FILTERS)
 
-    @model_validator(mode="after")
-    def _kept(self) -> HeadConfig:
-        if self.whitened > self.dimension:
-            raise ValueError(f"{self.whitened} whitened axes are more than the dimension {self.dimension} of the head")
-        return self
+    def size(self, input_size: int) -> int:
+        """Return the length of the head's vector for states of width `input_size`."""
+        return input_size if self.kind in ("mean", "norm") else self.dimension
 
 
 class TransformerHead(nn.Module):
@@ -102,8 +98,22 @@ class MeanHead(nn.Module):
         return mean_pool(states, residues)
 
 
+class NormHead(nn.Module):
+    """The Euclidean norm of each channel over the nucleotides: the head of the words encoder.
+
+    For matches of words it is the square root of how often and how well a word is met.
+    """
+
+    def forward(self, states: Tensor, residues: Tensor) -> Tensor:
+        """Return (b, input_size) vectors, not normalised, of states (b, t, input_size)."""
+        norms: Tensor = torch.linalg.vector_norm(states * residues.unsqueeze(-1), dim=1)
+        return norms
+
+
 def make_head(config: HeadConfig, input_size: int) -> nn.Module:
     """Return the head that `config` names, for states of width `input_size`."""
     if config.kind == "mean":
         return MeanHead()
+    if config.kind == "norm":
+        return NormHead()
     return (TransformerHead if config.kind == "transformer" else PooledHead)(config, input_size)

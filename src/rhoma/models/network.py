@@ -1,18 +1,17 @@
-"""The network of a bundle: an encoder, a homology head, and what finishes its vectors."""
+"""The network of a bundle: an encoder, a homology head, and the whitening of its vectors."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table
+from rhoma.errors import InputError
+from rhoma.models.encoders.words import WordsEncoder
 from rhoma.models.heads import make_head
 from rhoma.models.pairing import CHANNELS, add_pairing
-from rhoma.models.whitening import Finish
+from rhoma.models.whitening import Whitening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,39 +19,43 @@ if TYPE_CHECKING:
     from rhoma.models.encoders.protocol import Encoder, TokenBatch
     from rhoma.models.heads import HeadConfig
 
-_LETTERS = lookup_table(COMPACT_VOCABULARY, unknown=5)
-
 
 class HomologyNetwork(nn.Module):
-    """Tokens in, vectors (b, dimension) out, not normalised."""
+    """Tokens in, vectors (b, dimension) out, not normalised.
+
+    Raises:
+        InputError: more axes are to be whitened than the head's vector has.
+    """
 
     def __init__(self, encoder: Encoder, config: HeadConfig) -> None:
         super().__init__()
         self.encoder = encoder
         self.config = config
         width = encoder.hidden_size + (CHANNELS if config.structure else 0)
+        size = config.size(width)
+        if config.whitened > size:
+            raise InputError(
+                f"{config.whitened} whitened axes are more than the {size} numbers of the head's vector",
+                remedy=f"keep at most {size}",
+            )
         self.head = make_head(config, width)
-        self.finish = Finish(width if config.kind == "mean" else config.dimension, config.whitened, config.words)
-        self.dimension = self.finish.dimension
+        self.whitening = Whitening(size, config.whitened) if config.whitened else None
+        self.dimension = config.whitened or size
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
-        """Return the encoder's tokens of `sequences`, with pairing and letters where this network reads them.
+        """Return the encoder's tokens of `sequences`, with pairing where this network reads it.
 
         Raises:
             InputError: a sequence is empty or longer than the encoder takes.
         """
         batch = self.encoder.tokenize(sequences)
-        if self.config.structure:
-            batch = add_pairing(batch, sequences)
-        if self.config.words:
-            letters = torch.zeros_like(batch.ids)
-            codes = np.frombuffer("".join(sequences).encode("ascii"), dtype=np.uint8)
-            letters[batch.residues] = torch.from_numpy(_LETTERS[codes])
-            batch = replace(batch, letters=letters)
-        return batch
+        return add_pairing(batch, sequences) if self.config.structure else batch
 
     def learned(self, batch: TokenBatch) -> Tensor:
-        """Return the head's vectors of `batch`, which are what is trained."""
+        """Return the head's vectors of `batch`, before whitening."""
+        if self.config.kind == "norm" and not self.config.structure and isinstance(self.encoder, WordsEncoder):
+            # the same without a state in memory
+            return self.encoder.norms(batch)
         states = self.encoder.encode(batch)
         if self.config.structure:
             assert batch.pairing is not None
@@ -61,9 +64,11 @@ class HomologyNetwork(nn.Module):
         return vectors
 
     def forward(self, batch: TokenBatch) -> Tensor:
-        """Return the finished vectors of `batch`, which `tokenize` made."""
+        """Return the vectors of `batch`, which `tokenize` made."""
         learned = self.learned(batch)
+        if self.whitening is None:
+            return learned
         # centring takes away most of a vector, so half precision would not do
         with torch.autocast(learned.device.type, enabled=False):
-            vectors: Tensor = self.finish(learned.float(), batch.letters)
+            vectors: Tensor = self.whitening(learned.float())
         return vectors

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from rhoma.errors import InputError
 from rhoma.manifest import ModelManifest, read_manifest, verify_files
 from rhoma.models.bundle import load_network
-from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
+from rhoma.models.encoders import OWN
+from rhoma.models.encoders.own import own_encoder
 from rhoma.models.encoders.registry import load_encoder, weights_sha256
 from rhoma.models.heads import HeadConfig
 from rhoma.models.network import HomologyNetwork
 from rhoma.models.pairing import CHANNELS
 from rhoma.train.cache import FrozenEncoder
 from rhoma.train.lora import add_adapters
-from rhoma.train.settings import COMPACT, SETTINGS, start_of
+from rhoma.train.settings import SETTINGS, start_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from rhoma.manifest import EncoderInfo
     from rhoma.train.settings import RunConfig
 
-Checked = TypeVar("Checked", bound=BaseModel)
+Made = TypeVar("Made")
 
 
 def make_network(
@@ -42,12 +45,11 @@ def make_network(
     """
     info = config.encoder_info()
     torch.manual_seed(config.train.seed)
-    head = _checked(HeadConfig, config.head | {"whitened": config.whitened, "words": config.words})
-    compact = _checked(CompactConfig, config.compact)
+    head = _checked(HeadConfig.model_validate, config.head_settings())
     encoder: Any
-    if config.encoder == COMPACT:
-        encoder = CompactEncoder(compact)
-        info = info.model_copy(update={"config": compact.model_dump(mode="json")})
+    if config.encoder in OWN:
+        encoder = _checked(partial(own_encoder, config.encoder), config.sizes)
+        info = info.model_copy(update={"config": encoder.config.model_dump(mode="json")})
     else:
         encoder = load_encoder(info, model_dir)
         info = info.model_copy(update={"sha256": weights_sha256(info, model_dir)})
@@ -58,21 +60,21 @@ def make_network(
     return HomologyNetwork(encoder, head).to(device), info
 
 
-def finished_anew(network: HomologyNetwork, whitened: int, words: int) -> HomologyNetwork:
+def whitened_anew(network: HomologyNetwork, whitened: int) -> HomologyNetwork:
     """Return a network of the same encoder and head whose vectors have so many axes; they are not fitted yet.
 
     Raises:
         InputError: there are not so many.
     """
-    head = _checked(HeadConfig, network.config.model_dump() | {"whitened": whitened, "words": words})
+    head = _checked(HeadConfig.model_validate, network.config.model_dump() | {"whitened": whitened})
     anew = HomologyNetwork(network.encoder, head)
     anew.head = network.head
     return anew
 
 
-def _checked(model: type[Checked], values: dict[str, Any]) -> Checked:
+def _checked(make: Callable[[dict[str, Any]], Made], values: dict[str, Any]) -> Made:
     try:
-        return model.model_validate(values)
+        return make(values)
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"settings of the network: {said}") from error
@@ -94,8 +96,8 @@ def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_d
         )
     head = HeadConfig.model_validate(manifest.head)
     widened = network.config.structure and not head.structure
-    # what finishes the vectors is fitted anew
-    free = {"whitened": network.config.whitened, "words": network.config.words}
+    # the whitening is fitted anew
+    free: dict[str, Any] = {"whitened": network.config.whitened}
     if widened:
         free["structure"] = True
     if (manifest.encoder, head.model_copy(update=free)) != (info, network.config):

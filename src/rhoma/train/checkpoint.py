@@ -23,8 +23,9 @@ _NAME = "checkpoint"
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return the state of `network` without the parameters that are frozen, which stay what they are."""
-    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    """Return the state of `network` without what is frozen; the whitening, which is fitted, is no such part."""
+    parameters = network.named_parameters()
+    frozen = {name for name, p in parameters if not p.requires_grad and not name.startswith("whitening.")}
     return {name: tensor for name, tensor in network.state_dict().items() if name not in frozen}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def embed_views(
 ) -> Tensor:
     """Return unit vectors (n, d) float32 on the network's device, with gradients where these are enabled.
 
-    They are those of the head, which are trained, unless another `forward` is given.
+    They are those of the head unless another `forward` is given.
     """
     device = next(network.parameters()).device
     batch = network.tokenize(sequences).to(device)
@@ -62,6 +63,7 @@ def backward(
     batch: Batch,
     config: TrainConfig,
     extra: Callable[[], Tensor] | None = None,
+    forward: Callable[[TokenBatch], Tensor] | None = None,
 ) -> float:
     """Return the contrastive loss of `batch` after adding its gradient to the network's parameters.
 
@@ -76,6 +78,7 @@ def backward(
         batch: the views.
         config: precision and micro-batch.
         extra: gives a further loss to be added; under torch.distributed the mean over the ranks counts.
+        forward: makes the vectors that the loss sees; by default the head's.
     """
     device = next(network.parameters()).device
     labels, clans = torch.from_numpy(batch.labels).to(device), torch.from_numpy(batch.clans).to(device)
@@ -90,7 +93,7 @@ def backward(
     with torch.set_grad_enabled(not cached):
         for part in slices:
             states.append(_random_state(device))
-            parts.append(embed_views(network, part, config.precision))
+            parts.append(embed_views(network, part, config.precision, forward))
     local = torch.cat(parts)
     vectors = local.detach().requires_grad_() if cached else local
     everything = _gather(vectors, len(labels)) if ranks > 1 else vectors
@@ -102,7 +105,7 @@ def backward(
         for part, state, gradient in zip(slices, states, torch.split(vectors.grad, step), strict=True):
             # the same dropout as in the first pass
             _set_random_state(state, device)
-            torch.autograd.backward(embed_views(network, part, config.precision), gradient)
+            torch.autograd.backward(embed_views(network, part, config.precision, forward), gradient)
         _set_random_state(after, device)
     if extra is not None:
         torch.autograd.backward(extra())
@@ -154,13 +157,16 @@ def train(
     validate: Callable[[HomologyNetwork], dict[str, float]] | None = None,
     report: Callable[[int, dict[str, float]], None] | None = None,
     auxiliary: Auxiliary | None = None,
+    whiten: Callable[[HomologyNetwork], None] | None = None,
+    whiten_every: int = 0,
 ) -> list[dict[str, float]]:
     """Return the log, one entry a step (step, loss, rate, and what `validate` gave), after training in place.
 
     A checkpoint in `out` is continued: batches and dropout depend on the step alone, so the series of losses is
     the one an undisturbed training has. Where `validate` gives a key `score`, the network ends as it was at the
     best score, and training stops early after `patience` validations without a better one. Under
-    torch.distributed the first rank validates and writes.
+    torch.distributed the first rank validates and writes. With `whiten_every` the loss is that of whitened vectors, and
+    `whiten` fits the whitening before the first step and again after every so many.
 
     Raises:
         DeviceMemoryError: the device's memory does not hold a micro-batch.
@@ -187,10 +193,14 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
+        if whiten is not None and whiten_every and step % whiten_every == 0:
+            network.eval()
+            whiten(network)
+            network.train()
         torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
         extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:
-            value = backward(network, loss, batch, config, extra)
+            value = backward(network, loss, batch, config, extra, network if whiten_every else None)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "the GPU's memory does not hold the batch. Remedy: a smaller --micro-batch"
@@ -237,7 +247,10 @@ def _validated(network: HomologyNetwork, validate: Callable[[HomologyNetwork], d
     figures: list[Any] = [None]
     if rank == 0:
         network.eval()
+        # which fits the whitening anew; the loss goes on with the one that all ranks have
+        whitening = copy.deepcopy(network.whitening)
         figures = [validate(network)]
+        network.whitening = whitening
         network.train()
     if ranks > 1:
         dist.broadcast_object_list(figures, src=0)

@@ -7,6 +7,8 @@ import io
 from typing import TYPE_CHECKING
 
 from rhoma.errors import InputError
+from rhoma.models.encoders import OWN
+from rhoma.models.heads import HeadConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,23 +122,24 @@ def model_card(
         split_sha256: of the split file.
         licence: of the weights.
         counts: families by split.
-        whitened_later: whether the vectors were finished by a command of their own.
+        whitened_later: whether the whitening was fitted by a command of its own.
     """
     rows = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
     encoder = (
-        "the compact encoder of Rhoma, trained from scratch"
-        if config.encoder == "compact"
+        f"{config.encoder}, trained from scratch"
+        if config.encoder in OWN
         else f"{config.encoder}, {f'with LoRA of rank {config.lora}, merged' if config.lora else 'frozen'}"
     )
     window = config.train.augment.window
-    needs = "" if config.encoder == "compact" else " --model-dir <directory of the encoder>"
+    needs = "" if config.encoder in OWN else " --model-dir <directory of the encoder>"
     begun = f" --start <bundle whose manifest has the sha256 {config.start}>" if config.start else ""
     return "\n".join(
         [
             f"# {config.name}",
             "",
             f"RNA windows of up to {window} nt to unit vectors: homologs lie close together. Encoder: {encoder}."
-            f" Head: {config.head.get('kind', 'transformer')}.{_parts(config)}",
+            f" Head: {HeadConfig.model_validate(config.head_settings()).kind}."
+            + (f" {config.whitened} axes of its vector, whitened." if config.whitened else ""),
             "",
             "Use: `rhoma embed --fasta sequences.fasta --out sequences.store --model <this directory>`.",
             "",
@@ -161,7 +164,7 @@ def model_card(
             *rows,
             "",
             "`training.tsv` has every step, `curve.svg` shows them."
-            + (" Their figures are those of the vectors before whitening." if whitened_later else ""),
+            + (" Their figures are those of the vectors before that whitening." if whitened_later else ""),
             "",
             "## Made by",
             "",
@@ -175,13 +178,3 @@ def model_card(
             "",
         ]
     )
-
-
-def _parts(config: RunConfig) -> str:
-    """Return what a vector consists of, beyond what the head makes."""
-    parts = []
-    if config.whitened:
-        parts.append(f"{config.whitened} axes of the head's vector, whitened")
-    if config.words:
-        parts.append(f"{config.words} axes of soft words, whitened")
-    return f" A vector has {', then '.join(parts)}." if parts else ""

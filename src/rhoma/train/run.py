@@ -16,7 +16,7 @@ from rhoma.models.bundle import write_bundle
 from rhoma.models.encoders.public import PUBLIC
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
-from rhoma.train.build import begin_with, finished_anew, make_network, read_network
+from rhoma.train.build import begin_with, make_network, read_network, whitened_anew
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
 from rhoma.train.checkpoint import load_best, restore
 from rhoma.train.data import load_families
@@ -29,7 +29,7 @@ from rhoma.train.record import best_figures, curve, log_table, model_card, read_
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import SETTINGS, dump, start_of
 from rhoma.train.validate import Validation, embed_sequences
-from rhoma.train.whiten import fit_finish
+from rhoma.train.whiten import fit_whitening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +78,8 @@ class Validate:
 
     def __init__(self, families: list[Family], strangers: list[Family], config: RunConfig) -> None:
         window = config.train.augment.window
-        self.strangers, self.window = strangers, window
+        self.strangers, self.window, self.power = strangers, window, config.power
+        self.whitened = config.whitens_every() > 0
         self.retrieval = Validation(
             families,
             strangers,
@@ -90,14 +91,15 @@ class Validate:
         self.loss = HomologyLoss(config.train.temperature, config.train.clan)
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
-        """Return the figures; `score` selects the model. The network's vectors are finished on the way."""
-        fit_finish(network, self.strangers, self.window)
+        """Return the figures; `score` selects the model. The network's whitening is fitted on the way."""
+        fit_whitening(network, self.strangers, self.window, self.power)
         return self.measure(network)
 
     def measure(self, network: HomologyNetwork) -> dict[str, float]:
-        """Return the figures of a network whose vectors are finished."""
+        """Return the figures of a network whose whitening is fitted."""
         figures = self.retrieval(network)
-        vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences, network.learned))
+        forward = network if self.whitened else network.learned
+        vectors = torch.from_numpy(embed_sequences(network, self.batch.sequences, forward))
         value = self.loss(vectors, torch.from_numpy(self.batch.labels), torch.from_numpy(self.batch.clans))
         return figures | {"validation_loss": float(value)}
 
@@ -182,11 +184,13 @@ def train_bundle(
         validate=validate,
         report=report,
         auxiliary=auxiliary,
+        whiten=lambda n: fit_whitening(n, families, config.train.augment.window, config.power),
+        whiten_every=config.whitens_every(),
     )
     figures = best_figures(log)
     if rank == 0:
         # the best weights are not those that were validated last
-        fit_finish(network, families, config.train.augment.window)
+        fit_whitening(network, families, config.train.augment.window, config.power)
         _write(out, network, info, data, config, log, figures)
     if ranks > 1:
         dist.barrier()
@@ -213,27 +217,27 @@ def bundle_of_checkpoint(
     config = config.model_copy(update={"train": loop})
     network, info = make_network(config, model_dir=model_dir)
     restore(network, weights)
-    fit_finish(network, data.load("train", config), config.train.augment.window)
+    fit_whitening(network, data.load("train", config), config.train.augment.window, config.power)
     figures = best_figures(log)
     _write(out, network, info, data, config, log, figures)
     return figures
 
 
-def refinish(
+def whiten_bundle(
     data: Data, config: RunConfig, model: Path, out: Path, *, model_dir: Path | None = None
 ) -> dict[str, float]:
-    """Return the figures of the bundle `model` after finishing its vectors as `config` says; written to `out`.
+    """Return the figures of the bundle `model` after whitening its vectors as `config` says; written to `out`.
 
     Raises:
         InputError: `model` is no bundle, has no log of its training, or not so many axes.
         ArtefactError: it is damaged.
     """
     known, manifest = read_network(model, model_dir)
-    network = finished_anew(known, config.whitened, config.words).eval()
+    network = whitened_anew(known, config.whitened).eval()
     log = read_log(model / LOG)
     figures = best_figures(log)
     families = data.load("train", config)
-    fit_finish(network, families, config.train.augment.window)
+    fit_whitening(network, families, config.train.augment.window, config.power)
     if data.families("validation"):
         figures |= Validate(data.load("validation", config), families, config).measure(network)
     _write(out, network, manifest.encoder, data, config, log, figures, whitened_later=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rhoma.errors import InputError
 from rhoma.manifest import MANIFEST, EncoderInfo, sha256_file
+from rhoma.models.encoders import OWN
 from rhoma.models.encoders.public import PUBLIC
 from rhoma.train.config import TrainConfig
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-COMPACT = "compact"
+WORDS = "words"
+# steps: often enough for the axes to follow the words, rare enough to cost a twentieth of the time
+_WHITEN_EVERY = 50
 # the settings beside a model, or beside a training that runs
 SETTINGS = "config.yaml"
 
@@ -26,14 +29,16 @@ class RunConfig(BaseModel):
 
     Attributes:
         name: of the model.
-        encoder: ``compact``, or the name of a public encoder.
-        compact: sizes of the compact encoder, where they are not the defaults.
+        encoder: ``words`` or ``compact``, which are trained from scratch, or the name of a public encoder.
+        sizes: of an encoder that is trained from scratch, where they are not the defaults.
         head: settings of the head, where they are not the defaults.
         lora: rank of LoRA adapters on a public encoder; 0 leaves the encoder frozen.
         gradient_checkpointing: less memory for more time, with adapters.
         cache: keep the states of a frozen encoder on disk.
         whitened: axes kept of the whitened vector; 0 leaves the head's vector as it is.
-        words: axes of soft words beside it; 0 for none.
+        power: of the whitening: 1 levels all axes, 0 leaves their variances.
+        whiten_every: the loss is that of whitened vectors, whose whitening is fitted again every so many steps; 0: the
+            loss is that of the head's vectors, and whitening is the last step. None: 50 for ``words``, else 0.
         emitted: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
         start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
@@ -45,12 +50,13 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "rhoma-compact"
-    encoder: str = COMPACT
-    compact: dict[str, Any] = {}
+    name: str = "rhoma-words"
+    encoder: str = WORDS
+    sizes: dict[str, Any] = {}
     head: dict[str, Any] = {}
-    whitened: int = Field(default=192, ge=0)
-    words: int = Field(default=320, ge=0)
+    whitened: int = Field(default=512, ge=0)
+    power: float = Field(default=0.75, ge=0, le=1)
+    whiten_every: int | None = Field(default=None, ge=0)
     lora: int = Field(default=0, ge=0)
     gradient_checkpointing: bool = False
     cache: bool = False
@@ -61,22 +67,36 @@ class RunConfig(BaseModel):
     max_length: int = Field(default=1500, ge=1)
     train: TrainConfig = TrainConfig()
 
+    def head_settings(self) -> dict[str, Any]:
+        """Return the settings of the head: by default norms of words, and a Transformer over other states."""
+        kind = {"kind": "norm"} if self.encoder == WORDS else {}
+        return kind | self.head | {"whitened": self.whitened}
+
+    def whitens_every(self) -> int:
+        """Return after how many steps the whitening that the loss sees is fitted again; 0 where it sees none."""
+        if not self.whitened:
+            return 0
+        if self.whiten_every is None:
+            return _WHITEN_EVERY if self.encoder == WORDS else 0
+        return self.whiten_every
+
     def encoder_info(self) -> EncoderInfo:
         """Return the encoder as a bundle's manifest names it, without the hash of its weights.
 
         Raises:
             InputError: no encoder has this name, or the settings do not fit it.
         """
-        if self.encoder == COMPACT:
+        if self.encoder in OWN:
             if self.lora or self.cache:
                 raise InputError(
-                    "the compact encoder is trained as a whole", remedy="leave out lora and cache, or name another"
+                    f"the encoder {self.encoder} is trained as a whole",
+                    remedy="leave out lora and cache, or name another",
                 )
-            return EncoderInfo(kind=COMPACT, config=self.compact)
+            return EncoderInfo(kind=self.encoder, config=self.sizes)
         if self.encoder not in PUBLIC:
             raise InputError(
                 f"there is no encoder {self.encoder!r}",
-                remedy=f"known: {', '.join([COMPACT, *sorted(PUBLIC)])}",
+                remedy=f"known: {', '.join([*OWN, *sorted(PUBLIC)])}",
             )
         spec = PUBLIC[self.encoder]
         if self.train.augment.window > spec.max_length:
@@ -96,7 +116,6 @@ _PAPER: dict[str, Any] = {
     "encoder": "rinalmo-giga",
     "head": {"kind": "pooled", "hidden_size": 512, "layers": 6, "heads": 8, "dimension": 512},
     "whitened": 0,
-    "words": 0,
     "cache": True,
     "stride": 511,
     "min_length": 50,

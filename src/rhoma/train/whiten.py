@@ -1,4 +1,4 @@
-"""The last step of a training: whitening, fitted to windows of the training families."""
+"""Whitening, fitted to windows of the training families: what the loss sees, or the last step of a training."""
 
 from __future__ import annotations
 
@@ -32,16 +32,10 @@ def background_windows(families: Sequence[Family], window: int) -> list[str]:
     return windows
 
 
-def fit_finish(network: HomologyNetwork, families: Sequence[Family], window: int) -> None:
-    """Fit what finishes the vectors of `network` to windows of `families`; nothing to do where it has no such part."""
-    finish = network.finish
-    if finish.learned is None and finish.counted is None:
+def fit_whitening(network: HomologyNetwork, families: Sequence[Family], window: int, power: float) -> None:
+    """Fit the whitening of `network`, if it has one, to windows of `families`."""
+    if network.whitening is None:
         return
     windows = background_windows(families, window)
     vectors = torch.from_numpy(embed_sequences(network, windows, network.learned))
-    counts = None
-    if finish.words is not None:
-        words = finish.words
-        counts = torch.from_numpy(embed_sequences(network, windows, lambda batch: words(batch.letters)))
-    device = next(network.parameters()).device
-    finish.fit(vectors.to(device), None if counts is None else counts.to(device))
+    network.whitening.fit(vectors.to(next(network.parameters()).device), power)

@@ -22,24 +22,17 @@ class TokenBatch:
         residues: (b, t) bool, True only where a token stands for a nucleotide (no cls, eos, padding).
         pairing: (b, t, 2) float32 where a head asks for it: how probably a residue pairs with a later one, and with an
             earlier one.
-        letters: (b, t) int64 where a network asks for it: 1 to 4 for A, C, G, U at residues, 5 for other letters,
-            0 elsewhere.
     """
 
     ids: Tensor
     attention: Tensor
     residues: Tensor
     pairing: Tensor | None = None
-    letters: Tensor | None = None
 
     def to(self, device: torch.device | str) -> TokenBatch:
         """Return the same batch on `device`."""
-        parts = (self.ids, self.attention, self.residues, self.pairing, self.letters)
-        ids, attention, residues, *more = (None if part is None else part.to(device) for part in parts)
-        assert ids is not None
-        assert attention is not None
-        assert residues is not None
-        return TokenBatch(ids, attention, residues, *more)
+        pairing = None if self.pairing is None else self.pairing.to(device)
+        return TokenBatch(self.ids.to(device), self.attention.to(device), self.residues.to(device), pairing)
 
 
 class Encoder(Protocol):
