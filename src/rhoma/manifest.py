@@ -1,4 +1,4 @@
-"""Versioned manifests of artefacts, and the writing of artefacts as a whole or not at all.
+"""Versioned manifests of artefacts.
 
 An artefact is a directory with a ``manifest.json`` that names every file with its size and sha256, and the
 parents it was made from. The manifest is written last and by rename: where there is one, the artefact is
@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from rhoma.errors import ArtefactError, InputError
+from rhoma.artifacts import MANIFEST, atomic_write, recover
+from rhoma.errors import ArtefactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-MANIFEST = "manifest.json"
 # of a model bundle: the network as a graph for onnxruntime
 GRAPH = "network.onnx"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -192,6 +188,7 @@ def read_manifest(directory: Path | str, cls: type[M]) -> M:
     directory = Path(directory)
     path = directory / MANIFEST
     kind = cls.model_fields["kind"].default
+    recover(directory)
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -271,69 +268,3 @@ def check_model(manifest: StoreManifest | IndexManifest, path: Path, sha256: str
             path=path,
             remedy=f"use the model it was made with, or make the {manifest.kind} again",
         )
-
-
-def _not_writable(path: Path, error: OSError) -> InputError:
-    return InputError(f"cannot be written ({error.strerror})", path=path, remedy="choose a directory you may write to")
-
-
-def _replaceable(out: Path) -> bool:
-    return out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))
-
-
-@contextmanager
-def artefact_directory(out: Path | str, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
-    """Gives a directory beside ``out`` that takes its place on success and leaves nothing behind on failure.
-
-    Args:
-        out: the artefact; one that is there already is replaced, any other non-empty directory is refused.
-        resume: use a fixed directory and keep it on failure, for work that can be taken up again.
-        overwrite: replace whatever directory is there.
-
-    Raises:
-        InputError: ``out`` is something else, or cannot be written.
-    """
-    out = Path(out)
-    replaceable = _replaceable(out) or (overwrite and out.is_dir())
-    if (out.exists() or out.is_symlink()) and not replaceable:
-        raise InputError("exists and is no artefact of rhoma", path=out, remedy="choose another name or remove it")
-    parent = out.absolute().parent
-    work = parent / f".{out.name}.{'partial' if resume else secrets.token_hex(4) + '.tmp'}"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        work.mkdir(exist_ok=resume)
-    except OSError as error:
-        raise _not_writable(parent, error) from None
-    try:
-        yield work
-        old = parent / f".{out.name}.{secrets.token_hex(4)}.old"
-        if out.exists():
-            os.rename(out, old)
-        os.rename(work, out)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        if not resume:
-            shutil.rmtree(work, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Gives a path beside ``path`` that is renamed to it on success and removed on failure.
-
-    Raises:
-        InputError: the directory is missing or cannot be written.
-    """
-    path = Path(path)
-    work = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        work.touch()
-    except OSError as error:
-        raise _not_writable(path.absolute().parent, error) from None
-    try:
-        yield work
-        with open(work, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(work, path)
-    finally:
-        work.unlink(missing_ok=True)

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rhoma.artifacts import artefact_directory, atomic_write, new_array
 from rhoma.errors import ArtefactError, InputError
 from rhoma.manifest import (
     ModelReference,
     StoreManifest,
-    artefact_directory,
-    atomic_write,
     check_model,
     file_entries,
     read_manifest,
@@ -175,7 +174,7 @@ def _write_vectors(
         vectors = None
     if vectors is None or vectors.shape != shape or vectors.dtype != np.float16:
         done = {}
-        vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        vectors = new_array(path, np.float16, shape)
     for start in range(0, total, shard):
         end = min(start + shard, total)
         if done.get(str(start)) != _block_digest(vectors[start:end]):

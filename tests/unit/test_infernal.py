@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rhoma import infernal
-from rhoma.errors import ToolError
 from rhoma.alignment import Alignment, ungapped
+from rhoma.errors import ToolError
 from rhoma.structure import annotate, fold_consensus, pair_table
 
 if TYPE_CHECKING:

@@ -2,21 +2,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
 
-from rhoma.errors import ArtefactError, InputError
+from rhoma.errors import ArtefactError
 from rhoma.manifest import (
     EncoderInfo,
     FileEntry,
     IndexManifest,
     ModelManifest,
     StoreManifest,
-    artefact_directory,
-    atomic_write,
     check_model,
     file_entries,
     read_manifest,
@@ -26,7 +23,6 @@ from rhoma.manifest import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
 SHA = "ab" * 32
@@ -41,18 +37,6 @@ def model(**changes: object) -> ModelManifest:
         "stride": 64,
     }
     return ModelManifest(**{**values, **changes})
-
-
-def write_and_fail(context: AbstractContextManager[Path], name: str | None) -> None:
-    """Writes something inside a context and leaves it with an error."""
-    with context as work:
-        (work / name if name else work).write_text("x")
-        raise RuntimeError
-
-
-def enter(context: AbstractContextManager[Path]) -> None:
-    with context:
-        pass
 
 
 @pytest.fixture
@@ -142,66 +126,3 @@ def test_another_model_is_refused_by_name(tmp_path: Path):
     check_model(manifest, tmp_path, SHA)
     with pytest.raises(ArtefactError, match=r"made with model old \(sha256 abab.*not with new \(sha256 cdcd"):
         check_model(manifest, tmp_path, "cd" * 32, "new")
-
-
-def test_an_artefact_appears_whole_or_not_at_all(tmp_path: Path):
-    out = tmp_path / "deep" / "artefact"
-    with pytest.raises(RuntimeError):
-        write_and_fail(artefact_directory(out), "half")
-    assert list((tmp_path / "deep").iterdir()) == []
-    with artefact_directory(out) as work:
-        (work / "manifest.json").write_text("1")
-        assert not out.exists()
-    assert [path.name for path in out.iterdir()] == ["manifest.json"]
-    with artefact_directory(out) as work:
-        (work / "manifest.json").write_text("2")
-        (work / "more").write_text("x")
-    assert (out / "manifest.json").read_text() == "2"
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["artefact"]
-
-
-def test_foreign_directories_are_not_replaced(tmp_path: Path):
-    (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "chapter").write_text("x")
-    with (
-        pytest.raises(InputError, match="exists and is no artefact"),
-        artefact_directory(tmp_path / "thesis"),
-    ):
-        pass
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="exists and is no artefact"):
-        enter(artefact_directory(tmp_path / "file"))
-    assert (tmp_path / "thesis" / "chapter").read_text() == "x"
-    with artefact_directory(tmp_path / "thesis", overwrite=True) as work:
-        (work / "new").write_text("y")
-    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["new"]
-
-
-def test_a_kept_work_directory_is_used_again(tmp_path: Path):
-    with pytest.raises(RuntimeError):
-        write_and_fail(artefact_directory(tmp_path / "out", resume=True), "part")
-    with artefact_directory(tmp_path / "out", resume=True) as work:
-        assert (work / "part").read_text() == "x"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_atomic_write(tmp_path: Path):
-    with atomic_write(tmp_path / "f") as work:
-        work.write_text("one")
-    with pytest.raises(RuntimeError):
-        write_and_fail(atomic_write(tmp_path / "f"), None)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"f": "one"}
-    with pytest.raises(InputError, match="cannot be written"), atomic_write(tmp_path / "no" / "f"):
-        pass
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_directories_without_permission(tmp_path: Path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be written"), artefact_directory(tmp_path / "out"):
-        pass
-
-
-def test_places_that_nobody_can_write():
-    with pytest.raises(InputError, match="cannot be written"), artefact_directory("/proc/rhoma/out"):
-        pass

@@ -155,8 +155,8 @@ def _mafft(
     benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.msa.mafft import mafft_alignment
-    from rhoma.structure import annotate
     from rhoma.sequences import safe_name
+    from rhoma.structure import annotate
 
     del benchmark, index, model
     found = {}

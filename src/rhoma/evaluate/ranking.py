@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
-from rhoma.manifest import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma import tools
+from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError, RhomaError
-from rhoma.manifest import atomic_write, sha256_file
+from rhoma.manifest import sha256_file
 from rhoma.rfam import read_clans, read_sequences
 
 if TYPE_CHECKING:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError, InputError
 from rhoma.index import mmseqs as mmseqs_database
 from rhoma.index.bundle import Index
 from rhoma.index.segment import Member, write_segment
-from rhoma.manifest import (
-    IndexManifest,
-    artefact_directory,
-    check_model,
-    file_entries,
-    write_manifest,
-)
+from rhoma.manifest import IndexManifest, check_model, file_entries, write_manifest
 from rhoma.sequences import Record, digest
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.artifacts import new_array
 from rhoma.errors import ArtefactError
 from rhoma.index.protocol import VECTORS, read_vectors
 from rhoma.manifest import SegmentInfo
@@ -132,7 +133,7 @@ def write_segment(
         },
         schema={"name": pl.String, "description": pl.String, "sequence": pl.Int64},
     ).write_parquet(directory / "members.parquet")
-    vectors = np.lib.format.open_memmap(directory / VECTORS, mode="w+", dtype=np.float16, shape=(total, dimension))
+    vectors = new_array(directory / VECTORS, np.float16, (total, dimension))
     for start in range(0, total, _BLOCK):
         vectors[start : start + _BLOCK] = take(start, min(start + _BLOCK, total))
     vectors.flush()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.errors import ArtefactError, InputError
 from rhoma.hits import Hit, format_evalue, sort_hits
-from rhoma.manifest import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
 from rhoma.hits import format_evalue, sort_hits
-from rhoma.manifest import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

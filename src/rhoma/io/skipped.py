@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
 from rhoma.io.fasta import Skipped
-from rhoma.manifest import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

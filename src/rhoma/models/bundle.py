@@ -8,8 +8,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
-from rhoma.manifest import GRAPH, ModelManifest, artefact_directory, file_entries, write_manifest
+from rhoma.manifest import GRAPH, ModelManifest, file_entries, write_manifest
 from rhoma.models.encoders import OWN
 from rhoma.models.encoders.own import own_encoder
 from rhoma.models.encoders.registry import load_encoder

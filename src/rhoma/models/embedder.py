@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from rhoma.artifacts import MANIFEST
 from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputError
-from rhoma.manifest import GRAPH, MANIFEST, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
+from rhoma.manifest import GRAPH, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,20 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma import infernal, tools
 from rhoma.alignment import Alignment
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError, ToolError
 from rhoma.io.a3m import format_a3m
 from rhoma.io.af3 import format_af3
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
 from rhoma.io.stockholm import format_stockholm, read_stockholm
-from rhoma.manifest import artefact_directory
 from rhoma.msa.draw import draw_structure
 from rhoma.msa.extend import extend_ends
 from rhoma.msa.homologs import Homolog, choose_homologs, format_homologs, place_query
 from rhoma.msa.mafft import mafft_alignment, parse_aligned, require_xinsi, unaligned_fasta
 from rhoma.msa.quality import Quality, format_quality, measure
-from rhoma.structure import LONG, annotate
 from rhoma.sequences import reverse_complement, safe_name
+from rhoma.structure import LONG, annotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

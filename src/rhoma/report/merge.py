@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
-from rhoma.manifest import atomic_write
 from rhoma.msa.quality import format_quality
 
 if TYPE_CHECKING:

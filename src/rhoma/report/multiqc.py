@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.hits import format_evalue
-from rhoma.manifest import atomic_write
 from rhoma.report.page import family_call
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rhoma import __version__
+from rhoma.artifacts import atomic_write
 from rhoma.hits import format_evalue
-from rhoma.manifest import atomic_write
 from rhoma.report.collect import depth
 from rhoma.report.plots import EVALUE_CLASSES, coordinate_plot, evalue_class, score_plot
 

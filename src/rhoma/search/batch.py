@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
 from rhoma.hits import label_hits, sort_hits
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
-from rhoma.manifest import artefact_directory
 from rhoma.search.engine import SearchResult, search
 from rhoma.search.piece import QueryVectors, embed_queries
 from rhoma.sequences import safe_name

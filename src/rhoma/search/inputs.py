@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.skipped import write_skipped
-from rhoma.manifest import artefact_directory
 from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rhoma.artifacts import artefact_directory, new_array
 from rhoma.errors import ArtefactError
-from rhoma.manifest import artefact_directory
 from rhoma.train.augment import decode
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def fill_cache(
         rows: dict[str, list[int]] = {}
         start = done = 0
         with artefact_directory(directory, overwrite=True) as work:
-            states = np.lib.format.open_memmap(
-                work / _STATES, "w+", np.float16, (sum(map(len, sequences)), encoder.hidden_size)
-            )
+            states = new_array(work / _STATES, np.float16, (sum(map(len, sequences)), encoder.hidden_size))
             for part in _batches(sequences):
                 batch = encoder.tokenize(part)
                 keys = batch_keys(batch)

@@ -9,8 +9,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError, InputError
-from rhoma.manifest import artefact_directory
 from rhoma.train.config import TrainConfig
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch.distributed as dist
 
 from rhoma import tools
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
-from rhoma.manifest import artefact_directory
 from rhoma.rfam import SEED, read_seed
 from rhoma.train.data import add_aligned
 from rhoma.train.ranks import world

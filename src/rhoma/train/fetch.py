@@ -21,8 +21,9 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
-from rhoma.manifest import atomic_write, sha256_file
+from rhoma.manifest import sha256_file
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.prepare import zipped
 

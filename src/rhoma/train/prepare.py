@@ -6,8 +6,8 @@ import gzip
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rhoma.artifacts import artefact_directory, atomic_write
 from rhoma.errors import InputError
-from rhoma.manifest import artefact_directory, atomic_write
 from rhoma.rfam import FAMILIES, MEMBERS, SEED, read_families, read_members, read_seed, read_sequences
 
 if TYPE_CHECKING:

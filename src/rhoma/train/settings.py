@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rhoma.artifacts import MANIFEST
 from rhoma.errors import InputError
-from rhoma.manifest import MANIFEST, EncoderInfo, sha256_file
+from rhoma.manifest import EncoderInfo, sha256_file
 from rhoma.models.encoders import OWN
 from rhoma.models.encoders.public import PUBLIC
 from rhoma.train.config import TrainConfig
