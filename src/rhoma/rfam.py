@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rhoma.errors import InputError
+from rhoma.io.fasta import fasta_entries
+from rhoma.io.stockholm import stream_stockholm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rhoma.io.stockholm import Entry
 
 FAMILIES = "families.tsv"
 SEED = "seed.sto.gz"
@@ -25,7 +29,7 @@ MEMBERS = "members.fa.gz"
 _COLUMNS = ["family", "name", "type", "clan"]
 _REMEDY = "give a directory with families.tsv, seed.sto.gz and members.fa.gz"
 _TO_RNA = str.maketrans("acgutnrywsmkbdhv", "ACGUUNRYWSMKBDHV", "")
-_GAPS = str.maketrans("", "", "-.~_")
+_GAPS = str.maketrans("", "", "-.~_\n\t ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,15 @@ class Seed:
     clan: str = ""
 
 
-def _open(directory: Path | str, name: str) -> tuple[Path, Iterator[str]]:
+def _file(directory: Path | str, name: str) -> Path:
     path = Path(directory) / name
     if not path.is_file():
         raise InputError("no such file", path=path, remedy=_REMEDY)
+    return path
+
+
+def _open(directory: Path | str, name: str) -> tuple[Path, Iterator[str]]:
+    path = _file(directory, name)
 
     def lines() -> Iterator[str]:
         try:
@@ -105,38 +114,19 @@ def read_seed(directory: Path | str) -> list[Seed]:
         InputError: the file is missing or damaged, an alignment has no accession or rows of unequal length.
     """
     path, lines = _open(directory, SEED)
-    seeds: list[Seed] = []
-    current = Seed("")
-    parts: dict[str, list[str]] = {}
-    structure: list[str] = []
-    for line in lines:
-        if line.startswith("#=GF AC"):
-            current.accession = line.split()[2]
-        elif line.startswith("#=GF CL"):
-            current.clan = line.split()[2]
-        elif line.startswith("#=GC SS_cons "):
-            structure.append(line.split()[2])
-        elif line.startswith("//"):
-            seeds.append(_finish(current, parts, structure, path))
-            current, parts, structure = Seed(""), {}, []
-        elif line and not line.startswith("#"):
-            name, row = line.split()
-            parts.setdefault(name, []).append(row)
-    if parts:
-        raise InputError("the last alignment has no end", path=path, remedy="fetch it again")
-    return seeds
+    return [_seed(entry, path) for entry in stream_stockholm(lines, path=path)]
 
 
-def _finish(seed: Seed, parts: dict[str, list[str]], structure: list[str], path: Path) -> Seed:
-    if not seed.accession:
+def _seed(entry: Entry, path: Path) -> Seed:
+    if "AC" not in entry.features:
         raise InputError("an alignment without accession (#=GF AC)", path=path)
-    seed.rows = [
-        (name, "".join(rows).translate(_TO_RNA).replace(".", "-").replace("T", "U")) for name, rows in parts.items()
-    ]
-    seed.structure = "".join(structure) or "." * (len(seed.rows[0][1]) if seed.rows else 0)
-    if any(len(row) != len(seed.structure) for _, row in seed.rows):
-        raise InputError("rows of unequal length", path=path, record=seed.accession)
-    return seed
+    columns = len(next(iter(entry.rows.values()), ""))
+    return Seed(
+        entry.features["AC"].split()[0],
+        list(entry.rows.items()),
+        entry.columns.get("SS_cons", "." * columns),
+        entry.features.get("CL", ""),
+    )
 
 
 def read_members(directory: Path | str) -> list[tuple[str, str, str]]:
@@ -145,24 +135,13 @@ def read_members(directory: Path | str) -> list[tuple[str, str, str]]:
     Raises:
         InputError: the file is missing or damaged, or a header names no family.
     """
-    path, lines = _open(directory, MEMBERS)
-    members: list[tuple[str, str, str]] = []
-    header: list[str] | None = None
-    body: list[str] = []
-
-    def close() -> None:
-        if header is not None:
-            members.append((header[0], header[1], _rna("".join(body))))
-
-    for line in lines:
-        if line.startswith(">"):
-            close()
-            header, body = line[1:].split(), []
-            if len(header) < 2:
-                raise InputError("the header does not name a family", path=path, record=line[1:])
-        elif line:
-            body.append(line.strip())
-    close()
+    path = _file(directory, MEMBERS)
+    members = []
+    for _, header, body in fasta_entries(path):
+        words = header.decode("utf-8", errors="replace").split()
+        if len(words) < 2:
+            raise InputError("the header does not name a family", path=path, record=" ".join(words))
+        members.append((words[0], words[1], _rna(body.decode("ascii", errors="replace"))))
     return members
 
 

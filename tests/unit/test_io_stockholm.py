@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.errors import InputError
-from rhoma.io.stockholm import format_stockholm, parse_stockholm, read_stockholm
+from rhoma.io.stockholm import format_stockholm, parse_stockholm, read_stockholm, stream_stockholm
 
 SMALL = Alignment(("q", "a/1-5"), ("GC-AAU", "GCUAA-"), "(....)", "GC.AAU")
 
@@ -25,7 +25,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 @given(alignments())
 def test_what_is_written_is_read_again(alignment: Alignment) -> None:
-    assert parse_stockholm(format_stockholm(alignment, identifier="x")) == alignment
+    assert parse_stockholm(format_stockholm(alignment, features={"ID": "x"})) == alignment
 
 
 @given(alignments())
@@ -65,7 +65,9 @@ def test_many_blocks_are_joined_and_dna_becomes_rna() -> None:
         ("", "is no Stockholm file"),
         (">a\nACGU\n", "is no Stockholm file"),
         ("# STOCKHOLM 1.0\n//\n", "holds no sequences"),
-        ("# STOCKHOLM 1.0\na AC\nb ACG\n//\n", "has rows of different lengths"),
+        ("# STOCKHOLM 1.0\na AC\nb ACG\n//\n", "has rows of unequal length"),
+        ("# STOCKHOLM 1.0\na AC\n#=GC SS_cons .\n//\n", "has rows of unequal length"),
+        ("# STOCKHOLM 1.0\na AC\n", "the last alignment has no end"),
         ("# STOCKHOLM 1.0\na AC GU\n//\n", "cannot read the line 'a AC GU'"),
     ],
 )
@@ -79,11 +81,32 @@ def test_missing_file_is_named(tmp_path) -> None:
         read_stockholm(tmp_path / "none.sto")
 
 
+@given(st.lists(st.text(alphabet="#/%ab235F", min_size=1, max_size=6), min_size=1, max_size=5, unique=True))
+def test_any_name_is_read_as_it_was(names: list[str]) -> None:
+    notes = {name: {"EV": "1"} for name in names}
+    text = format_stockholm(Alignment(tuple(names), ("AC",) * len(names), notes=notes))
+    assert parse_stockholm(text).names == tuple(names)
+    assert text.count("#=GS ") == len(names)
+    assert [line for line in text.splitlines() if line.startswith("//")] == ["//"]
+
+
+def test_alignments_are_read_one_by_one() -> None:
+    text = (
+        format_stockholm(SMALL, features={"AC": "RF1", "CL": ""})
+        + "\n# STOCKHOLM 1.0\n#=GF CC a\n#=GF CC b\nx AC\n//\n"
+    )
+    one, two = stream_stockholm(text.splitlines(), path="x")
+    assert one.features == {"AC": "RF1", "SQ": "2"}
+    assert one.rows == dict(zip(SMALL.names, SMALL.rows, strict=True))
+    assert one.columns == {"SS_cons": SMALL.ss_cons, "RF": SMALL.rf}
+    assert (two.features, two.rows, two.columns) == ({"CC": "a b"}, {"x": "AC"}, {})
+
+
 def test_names_that_look_like_comments_stay_rows() -> None:
     odd = Alignment(("#q", "//"), ("AC", "AC"))
     read = parse_stockholm(format_stockholm(odd))
     assert read.rows == odd.rows
-    assert read.names == ("%23q", "%2F%2F")
+    assert read.names == odd.names
 
 
 def test_rows_of_different_lengths_are_no_alignment() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 from rhoma.evaluate.benchmark import DECOYS, FLANKED, OWN, PLAIN, QueryInfo, write_queries
 from rhoma.evaluate.splits import (
@@ -20,6 +21,7 @@ from rhoma.evaluate.splits import (
 )
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_labels
+from rhoma.io.stockholm import format_stockholm
 from rhoma.manifest import sha256_file
 from rhoma.rfam import read_clans, read_families, read_seed, read_sequences
 from rhoma.sequences import Record, reverse_complement
@@ -306,10 +308,9 @@ def _write_database(directory: Path, records: Sequence[Record]) -> None:
 def _write_seeds(out: Path, seeds: Mapping[str, Seed]) -> None:
     (out / "seeds").mkdir()
     for family, seed in seeds.items():
-        width = max([len(name) for name, _ in seed.rows] + [len("#=GC SS_cons")])
-        rows = [f"{name:<{width}} {row}" for name, row in [*seed.rows, ("#=GC SS_cons", seed.structure)]]
-        text = "\n".join(["# STOCKHOLM 1.0", f"#=GF AC {family}", *rows, "//"])
-        (out / "seeds" / f"{family}.sto").write_text(text + "\n", encoding="utf-8")
+        names, rows = zip(*seed.rows, strict=True)
+        text = format_stockholm(Alignment(names, rows, seed.structure), features={"AC": family})
+        (out / "seeds" / f"{family}.sto").write_text(text, encoding="utf-8")
 
 
 def _write_tsv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

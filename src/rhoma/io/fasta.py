@@ -119,8 +119,12 @@ def _not_fasta(line: bytes, path: Path) -> InputError:
     )
 
 
-def _chunks(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yields (line, header without its '>', body) of the records of a file; the body has its line ends, as LF."""
+def fasta_entries(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yields (line, header without its '>', body) of the records of a file as they are; the body has its line ends.
+
+    Raises:
+        InputError: the file is missing, empty, damaged or not FASTA.
+    """
     with _opened(path) as handle:
         head = handle.peek(1)
         if (place := head.find(b"\0")) >= 0:
@@ -267,7 +271,7 @@ def stream_fasta(
     """
     path = Path(path)
     names = _Names()
-    for number, (line, header, body) in enumerate(_chunks(path), start=1):
+    for number, (line, header, body) in enumerate(fasta_entries(path), start=1):
         name, length = "", len(body) - body.count(b"\n")
         try:
             name, description = _name(_text(header, strict=skip != "bad"))
@@ -319,6 +323,11 @@ def read_database(path: Path | str, *, strict: bool = False) -> tuple[list[Recor
             remedy=f"give RNA or DNA of at least {MIN_LENGTH} nucleotides",
         )
     return records, skipped
+
+
+def format_fasta(records: Iterable[tuple[str, str]]) -> str:
+    """Returns (header, letters) as FASTA text, each sequence on one line."""
+    return "".join(f">{header}\n{letters}\n" for header, letters in records)
 
 
 def write_fasta(path: Path | str, records: Iterable[Record], *, width: int | None = 80) -> None:

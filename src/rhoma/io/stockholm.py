@@ -1,18 +1,91 @@
-"""Stockholm files of alignments."""
+"""Stockholm files of alignments.
+
+A name that begins with ``#``, ``//`` or ``%`` cannot stand at the front of a line, or would not be the same when it
+is read: its first character is written as ``%23``, ``%2F`` or ``%25``, and read back.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_GAPS = str.maketrans("._~", "---")
-_RNA = str.maketrans("T", "U")
+_LETTERS = str.maketrans("._~T", "---U")
+_MARKED = re.compile(r"#|//|%")
+_ESCAPED = re.compile(r"%(23|2F|25)")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One alignment of a file, blocks joined.
+
+    Attributes:
+        features: text of the ``#=GF`` lines by tag.
+        rows: aligned letters by name, upper-case RNA with ``-`` for gaps.
+        columns: the ``#=GC`` lines by tag; one that does not stand in every block is left out.
+    """
+
+    features: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+class _Builder:
+    """Gathers the lines of an entry."""
+
+    def __init__(self) -> None:
+        self.features: dict[str, list[str]] = {}
+        self.rows: dict[str, list[str]] = {}
+        self.columns: dict[str, list[str]] = {}
+
+    def finish(self, path: Path | str) -> Entry:
+        rows = {_unescape(name): "".join(parts).upper().translate(_LETTERS) for name, parts in self.rows.items()}
+        columns = {tag: "".join(parts) for tag, parts in self.columns.items()}
+        features = {tag: " ".join(parts) for tag, parts in self.features.items()}
+        lengths = {len(row) for row in rows.values()}
+        if len(lengths | ({len(columns["SS_cons"])} if "SS_cons" in columns else set())) > 1:
+            raise InputError(
+                "has rows of unequal length", path=path, record=features.get("AC"), remedy="write the alignment again"
+            )
+        return Entry(features, rows, {tag: line for tag, line in columns.items() if len(line) in lengths})
+
+
+def stream_stockholm(lines: Iterable[str], *, path: Path | str) -> Iterator[Entry]:
+    """Yields the alignments of Stockholm text, one at a time.
+
+    Args:
+        lines: the text.
+        path: what to call it in an error.
+
+    Raises:
+        InputError: a line that is none of Stockholm's, rows of unequal length, or no ``//`` at the end.
+    """
+    builder = _Builder()
+    for line in lines:
+        if not line.startswith("#"):
+            words = line.split()
+            if words == ["//"]:
+                yield builder.finish(path)
+                builder = _Builder()
+            elif len(words) == 2:
+                builder.rows.setdefault(words[0], []).append(words[1])
+            elif words:
+                raise InputError(f"cannot read the line {line[:60]!r}", path=path)
+        elif line.startswith("#=GC"):
+            _, tag, text = (line.split(None, 2) + ["", ""])[:3]
+            builder.columns.setdefault(tag, []).append(text.strip())
+        elif line.startswith("#=GF"):
+            _, tag, text = (line.split(None, 2) + ["", ""])[:3]
+            builder.features.setdefault(tag, []).append(text.strip())
+    if builder.rows:
+        raise InputError("the last alignment has no end", path=path, remedy="copy or write it again")
 
 
 def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:
@@ -23,36 +96,19 @@ def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:
         path: what to call it in an error.
 
     Raises:
-        InputError: no header, no sequences, or rows of different lengths.
+        InputError: no header, no sequences, or rows of unequal length.
     """
-    lines = text.splitlines()
-    if not lines or not lines[0].startswith("# STOCKHOLM 1."):
+    if not text.startswith("# STOCKHOLM 1."):
         raise InputError("is no Stockholm file (the first line is not '# STOCKHOLM 1.0')", path=path)
-    rows: dict[str, list[str]] = {}
-    columns: dict[str, list[str]] = {"SS_cons": [], "RF": []}
-    for line in lines[1:]:
-        words = line.split()
-        if line.startswith("//"):
-            break
-        if line.startswith("#=GC") and len(words) == 3 and words[1] in columns:
-            columns[words[1]].append(words[2])
-        elif words and not line.startswith("#"):
-            if len(words) != 2:
-                raise InputError(f"cannot read the line {line[:60]!r}", path=path)
-            rows.setdefault(words[0], []).append(words[1])
-    if not rows:
+    entry = next(stream_stockholm(text.splitlines(), path=path), Entry())
+    if not entry.rows:
         raise InputError("holds no sequences", path=path)
-    sequences = tuple("".join(parts).upper().translate(_GAPS).translate(_RNA) for parts in rows.values())
-    if len({len(row) for row in sequences}) > 1:
-        raise InputError("has rows of different lengths", path=path, remedy="write the alignment again")
-    structure, reference = ("".join(columns[key]) for key in ("SS_cons", "RF"))
-    n = len(sequences[0])
     return Alignment(
-        tuple(rows),
-        sequences,
-        structure if len(structure) == n else "",
+        tuple(entry.rows),
+        tuple(entry.rows.values()),
+        entry.columns.get("SS_cons", ""),
         # Infernal writes ~ over local ends: they are insertions too.
-        reference.replace("-", ".").replace("~", ".") if len(reference) == n else "",
+        entry.columns.get("RF", "").replace("-", ".").replace("~", "."),
     )
 
 
@@ -77,23 +133,26 @@ def _printed(row: str, rf: str) -> str:
     )
 
 
-def _safe(name: str) -> str:
-    """Returns a name that no reader takes for a comment or for the end of the alignment."""
-    return re.sub(r"^(#|//)", lambda match: "".join(f"%{ord(c):02X}" for c in match[0]), name)
+def _escape(name: str) -> str:
+    return f"%{ord(name[0]):02X}{name[1:]}" if _MARKED.match(name) else name
 
 
-def format_stockholm(alignment: Alignment, *, identifier: str = "") -> str:
+def _unescape(name: str) -> str:
+    found = _ESCAPED.match(name)
+    return chr(int(found[1], 16)) + name[3:] if found else name
+
+
+def format_stockholm(alignment: Alignment, *, features: Mapping[str, str] | None = None) -> str:
     """Returns the alignment as Stockholm text, one line a row.
 
     Args:
         alignment: what to write.
-        identifier: text of ``#=GF ID``; none is written without it.
+        features: text of ``#=GF`` lines by tag.
     """
-    names = [_safe(name) for name in alignment.names]
+    names = [_escape(name) for name in alignment.names]
     width = max([len("#=GC SS_cons"), *(len(name) for name in names)]) + 1
     lines = ["# STOCKHOLM 1.0"]
-    if identifier:
-        lines.append(f"#=GF ID {identifier}")
+    lines += [f"#=GF {tag} {text}" for tag, text in (features or {}).items() if text]
     lines.append(f"#=GF SQ {len(names)}")
     for name, shown in zip(alignment.names, names, strict=True):
         lines += [f"#=GS {shown} {key} {text}" for key, text in alignment.notes.get(name, {}).items() if text]

@@ -228,7 +228,7 @@ def align_query(
     final = replace(final, notes=_notes(homologs))
     texts = {
         "homologs.fasta": format_homologs(homologs),
-        "msa.sto": format_stockholm(final, identifier=name),
+        "msa.sto": format_stockholm(final, features={"ID": name}),
         "msa.a3m": format_a3m(final),
         "af3.json": format_af3(final, name=query.id, seed=config.seed),
         "structure.svg": draw_structure(final, title=f"Consensus structure of {query.id}"),

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import torch.distributed as dist
 
 from rhoma import tools
+from rhoma.alignment import Alignment
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
+from rhoma.io.stockholm import format_stockholm
 from rhoma.rfam import SEED, read_seed
 from rhoma.train.data import add_aligned
 from rhoma.train.ranks import world
@@ -107,8 +109,8 @@ def add_emitted(
 
 def _samples(alignment: Seed, count: int, seed: int) -> str:
     """Return a Stockholm alignment of `count` samples of the alignment's covariance model."""
-    rows = [f"s{number} {row}" for number, (_, row) in enumerate(alignment.rows)]
-    text = "\n".join(["# STOCKHOLM 1.0", *rows, f"#=GC SS_cons {alignment.structure}", "//", ""])
+    names = tuple(f"s{number}" for number in range(len(alignment.rows)))
+    text = format_stockholm(Alignment(names, tuple(row for _, row in alignment.rows), alignment.structure))
     with tempfile.TemporaryDirectory(prefix="rhoma_") as scratch:
         source, model = Path(scratch) / "family.sto", Path(scratch) / "family.cm"
         source.write_text(text, encoding="utf-8")

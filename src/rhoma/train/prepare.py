@@ -6,8 +6,10 @@ import gzip
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rhoma.alignment import Alignment
 from rhoma.artifacts import artefact_directory, atomic_write
 from rhoma.errors import InputError
+from rhoma.io.stockholm import format_stockholm
 from rhoma.rfam import FAMILIES, MEMBERS, SEED, read_families, read_members, read_seed, read_sequences
 
 if TYPE_CHECKING:
@@ -104,14 +106,10 @@ def gather(rfam: Path, kept: Iterable[Path], out: Path) -> int:
                 aligned = [(n, row) for n, row in seed.rows if (seed.accession, n) in names]
                 if not aligned:
                     continue
-                write(f"# STOCKHOLM 1.0\n#=GF AC   {seed.accession}\n")
-                if seed.clan:
-                    write(f"#=GF CL   {seed.clan}\n")
-                width = max(len("#=GC SS_cons"), *(len(n) for n, _ in aligned)) + 1
-                for name, row in aligned:
-                    write(f"{name:<{width}}{row}\n")
-                    written.add((seed.accession, name))
-                write(f"{'#=GC SS_cons':<{width}}{seed.structure}\n//\n")
+                kept_names, kept_rows = zip(*aligned, strict=True)
+                alignment = Alignment(kept_names, kept_rows, seed.structure)
+                write(format_stockholm(alignment, features={"AC": seed.accession, "CL": seed.clan}))
+                written.update((seed.accession, name) for name in kept_names)
         with zipped(work / MEMBERS) as write:
             for name, family, sequence in read_members(rfam):
                 if (family, name) in names and (family, name) not in written:
