@@ -2,7 +2,8 @@
 
 A model is a text, as ``cmbuild`` writes it but without date and command line, so that the same alignment gives the
 same bytes. Every program runs inside a directory of its own with plain relative names: neither a blank in a path
-(Debian's wrapper script splits there) nor the name of a sequence in memory (``#`` and ``//`` mean something in Stockholm) reaches it.
+(Debian's wrapper script splits there) nor the name of a sequence in memory (``#`` and ``//`` mean something in
+Stockholm) reaches it.
 
 ``cmsearch`` wants a calibrated model, and calibration takes longer than the search. Bit scores need none, so
 :func:`search` gives a model that has none the parameters of another one; :mod:`rhoma.evalue` knows what a bit score

@@ -37,8 +37,8 @@ def count_kmers(sequences: Sequence[str]) -> csr_array:
         column = letters[place : place + size]
         codes = codes * 4 + column
         valid &= column < 4
-    row, column = owner[:size][valid], codes[valid]
-    counts = csr_array((np.ones(len(row), dtype=np.int32), (row, column)), shape=(len(sequences), N_KMERS))
+    row, word = owner[:size][valid], codes[valid]
+    counts = csr_array((np.ones(len(row), dtype=np.int32), (row, word)), shape=(len(sequences), N_KMERS))
     counts.sum_duplicates()
     counts.sort_indices()
     return counts
