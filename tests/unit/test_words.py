@@ -18,8 +18,10 @@ from rhoma.models.embedder import load_embedder  # noqa: E402
 from rhoma.models.encoders.words import WordsConfig, WordsEncoder  # noqa: E402
 from rhoma.models.heads import HeadConfig  # noqa: E402
 from rhoma.models.network import HomologyNetwork  # noqa: E402
+from rhoma.models.tape import lay_out  # noqa: E402
 from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
+from rhoma.windows import tile  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,9 +100,34 @@ def test_graph_and_network_give_the_same_vectors_whatever_the_batch(words_bundle
         np.testing.assert_allclose(network.embed([sequence])[0], network.embed(SEQUENCES)[row], atol=1e-6)
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.text("ACGUN", min_size=1, max_size=300), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_the_tape_gives_the_vectors_of_single_windows(words_bundle: Path, letters: list[str], random: Any) -> None:
+    sequences = [text * (1 + 200 // len(text)) for text in letters]
+    table = tile([len(sequence) for sequence in sequences], 64, 32)
+    spans = zip(table.sequence.tolist(), table.start.tolist(), table.end.tolist(), strict=True)
+    windows = [sequences[number][start:end] for number, start, end in spans]
+    network, graph = (load_embedder(words_bundle, runtime=name, threads=1) for name in ("torch", "onnx"))
+    vectors = graph.embed(windows)
+    np.testing.assert_allclose(vectors, network.embed(windows), atol=2e-5)
+    mixed = random.sample(range(len(windows)), len(windows))
+    np.testing.assert_allclose(graph.embed([windows[row] for row in mixed]), vectors[mixed], atol=1e-6)
+
+
+def test_windows_that_overlap_share_the_tape() -> None:
+    sequence = SEQUENCES[1]
+    assert len(sequence) == 64
+    windows = [sequence[0:32], sequence[16:48], sequence[32:64], sequence[8:40]]
+    text, places = lay_out(windows, 16)
+    assert places.tolist() == [0, 1, 2, 4]
+    assert text == sequence + sequence[8:40]
+    text, places = lay_out(["ACGUA", "GGGGG"], 2)
+    assert (text, places.tolist()) == ("ACGUA-GGGGG", [0, 3])
+
+
 def test_a_bundle_of_words_has_no_head_to_store(words_bundle: Path) -> None:
     stored = {path.name for path in words_bundle.iterdir()}
-    assert {"encoder.safetensors", "whitening.safetensors", "network.onnx"} <= stored
+    assert {"encoder.safetensors", "whitening.safetensors", "network.onnx", "tape.onnx"} <= stored
     assert "head.safetensors" not in stored
 
 

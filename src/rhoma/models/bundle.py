@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save_file
 
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
-from rhoma.manifest import GRAPH, ModelManifest, file_entries, write_manifest
+from rhoma.manifest import ModelManifest, file_entries, write_manifest
 from rhoma.models.encoders import OWN
 from rhoma.models.encoders.own import own_encoder
 from rhoma.models.encoders.registry import load_encoder
 from rhoma.models.heads import HeadConfig
 from rhoma.models.network import HomologyNetwork
+from rhoma.models.tape import tape_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,11 +69,12 @@ def write_bundle(
             save_file(_half(network.encoder.state_dict()), directory / ENCODER)  # type: ignore[attr-defined]
         # the graph reads letters only
         if info.kind in OWN and not network.config.structure:
-            from rhoma.models.export import export_graph
+            from rhoma.models.export import export_graphs
 
             parts = {"encoder": ENCODER, "head": HEAD, "whitening": WHITENING}
             weights = {part: file for part, file in parts.items() if (directory / file).is_file()}
-            export_graph(load_network_parts(directory, info, network.config), directory, weights, GRAPH)
+            stored = load_network_parts(directory, info, network.config)
+            export_graphs(stored, directory, weights, tape_of(info, window, stride))
         for file, text in {"README.md": card, **(extra or {})}.items():
             (directory / file).write_text(text, encoding="utf-8")
         for path in directory.iterdir():

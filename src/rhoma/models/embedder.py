@@ -18,11 +18,15 @@ import numpy as np
 from rhoma.artifacts import MANIFEST
 from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputError
 from rhoma.manifest import GRAPH, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
+from rhoma.models.tape import TAPE, embed_tape, tape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    import onnxruntime
     from numpy.typing import NDArray
+
+    from rhoma.models.tape import Tape
 
 Device = Literal["auto", "cpu", "cuda"]
 # nucleotides a forward pass, padding included: states of a batch stay in the processor's cache
@@ -72,6 +76,7 @@ class BatchedEmbedder:
         stride: int,
         batch_nucleotides: int = _BATCH_NUCLEOTIDES["cpu"],
         padded: bool = True,
+        tape: Callable[[list[str]], Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]] | None = None,
     ) -> None:
         self.name = name
         self.sha256 = sha256
@@ -81,6 +86,7 @@ class BatchedEmbedder:
         self._forward = forward
         self._batch = batch_nucleotides
         self._padded = padded
+        self._tape = tape
 
     def embed(
         self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
@@ -88,7 +94,7 @@ class BatchedEmbedder:
         """Return (n, d) float32 unit rows in the order of `sequences`.
 
         Sequences of like length share a batch, of equal length where `padded` is False; padding moves a vector by
-        rounding only.
+        rounding only. What windows share that follow each other is embedded once where there is a `tape`.
 
         Raises:
             InputError: an empty sequence, or one longer than the window.
@@ -101,8 +107,25 @@ class BatchedEmbedder:
                     remedy=f"cut sequences into windows of 1 to {self.window} nt",
                 )
             distinct.setdefault(sequence, []).append(row)
-        ordered = sorted(distinct, key=lambda s: (len(s), s))
         out = np.empty((len(sequences), self.dimension), dtype=np.float32)
+        done = 0
+        for part, vectors in self._vectors(list(distinct)):
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            for sequence, vector in zip(part, vectors, strict=True):
+                out[distinct[sequence]] = vector
+            done += len(part)
+            if progress is not None:
+                progress(done, len(distinct))
+        return out
+
+    def _vectors(self, sequences: list[str]) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Yield some of the sequences with their vectors, until all were there."""
+        if self._tape is not None:
+            whole = [sequence for sequence in sequences if len(sequence) == self.window]
+            for numbers, vectors in self._tape(whole):
+                yield [whole[number] for number in numbers], vectors
+            sequences = [sequence for sequence in sequences if len(sequence) < self.window]
+        ordered = sorted(sequences, key=lambda s: (len(s), s))
         start = 0
         while start < len(ordered):
             end = start + 1
@@ -110,14 +133,8 @@ class BatchedEmbedder:
                 if not self._padded and len(ordered[end]) > len(ordered[start]):
                     break
                 end += 1
-            vectors = self._forward(ordered[start:end])
-            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            for sequence, vector in zip(ordered[start:end], vectors, strict=True):
-                out[distinct[sequence]] = vector
+            yield ordered[start:end], self._forward(ordered[start:end])
             start = end
-            if progress is not None:
-                progress(start, len(ordered))
-        return out
 
 
 def shipped_bundle() -> Path:
@@ -182,11 +199,14 @@ def load_embedder(
     verify_files(bundle, manifest)
     fingerprint = sha256_file(bundle / MANIFEST)
     where = resolve_device(device)
-    graph = GRAPH in manifest.files
+    graph, tape = GRAPH in manifest.files, None
     if runtime == "onnx" and not graph:
         raise ArtefactError(f"has no {GRAPH}", path=bundle, remedy="use the torch runtime")
     if graph and where == "cpu" and runtime != "torch":
-        forward = _onnx_forward(bundle, threads, shortest=int(str(manifest.encoder.config.get("width", 1))))
+        measures = tape_of(manifest.encoder, manifest.window, manifest.stride)
+        forward = _onnx_forward(bundle, threads, shortest=1 if measures is None else measures.width)
+        if measures is not None:
+            tape = _onnx_tape(bundle, threads, measures)
     else:
         from rhoma.models.bundle import load_network
 
@@ -200,6 +220,7 @@ def load_embedder(
         stride=manifest.stride,
         batch_nucleotides=_BATCH_NUCLEOTIDES[where],
         padded=manifest.encoder.kind != "words",
+        tape=tape,
     )
 
 
@@ -245,16 +266,9 @@ def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
 
 
 def _onnx_forward(bundle: Path, threads: int | None, *, shortest: int) -> Callable[[list[str]], NDArray[np.float32]]:
-    import onnxruntime
-
     from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.inter_op_num_threads = 1
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(bundle / GRAPH, options, providers=["CPUExecutionProvider"])
+    session = _session(bundle / GRAPH, threads)
     table = lookup_table(COMPACT_VOCABULARY, unknown=5)
 
     def forward(sequences: list[str]) -> NDArray[np.float32]:
@@ -265,6 +279,32 @@ def _onnx_forward(bundle: Path, threads: int | None, *, shortest: int) -> Callab
         return vectors
 
     return forward
+
+
+def _onnx_tape(
+    bundle: Path, threads: int | None, measures: Tape
+) -> Callable[[list[str]], Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]]:
+    from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table
+
+    session = _session(bundle / TAPE, threads)
+    table = lookup_table(COMPACT_VOCABULARY, unknown=5)
+
+    def run(ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = session.run(None, {"ids": ids})[0]
+        return vectors
+
+    return lambda windows: embed_tape(windows, measures, run, table)
+
+
+def _session(graph: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.inter_op_num_threads = 1
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _torch_forward(

@@ -13,14 +13,17 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rhoma.manifest import GRAPH
 from rhoma.models.encoders.protocol import TokenBatch
 from rhoma.models.encoders.words import WordsEncoder, smoothed
+from rhoma.models.tape import TAPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from rhoma.models.network import HomologyNetwork
+    from rhoma.models.tape import Tape
 
 OPSET = 20
 _TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
@@ -54,31 +57,71 @@ class _FromWords(nn.Module):
         return functional.normalize(vectors, dim=-1)
 
 
-def reads_unpadded(network: HomologyNetwork) -> bool:
-    """Return whether the graph of a network takes sequences of one length only."""
-    return isinstance(network.encoder, WordsEncoder) and network.config.kind == "norm"
+class _FromTape(nn.Module):
+    """A tape of letters in, the unit vectors of the windows that begin at every multiple of the stride out.
+
+    What overlapping windows share is matched once: squares are summed over blocks of a stride, and a window is some
+    whole blocks and the beginning of the next.
+    """
+
+    def __init__(self, network: HomologyNetwork, tape: Tape) -> None:
+        super().__init__()
+        self.network = network
+        self.tape = tape
+
+    def forward(self, ids: Tensor) -> Tensor:
+        encoder, tape = self.network.encoder, self.tape
+        assert isinstance(encoder, WordsEncoder)
+        whole, rest = divmod(tape.window - tape.width + 1, tape.stride)
+        blocks = encoder.matches(ids)[0].unflatten(1, (-1, tape.stride))
+        begun = torch.linalg.vector_norm(blocks[..., :rest], dim=2).square()
+        full = begun + torch.linalg.vector_norm(blocks[..., rest:], dim=2).square()
+        squares = begun[:, whole : whole + tape.windows] if rest else torch.zeros_like(begun[:, : tape.windows])
+        for first in range(whole):
+            squares = squares + full[:, first : first + tape.windows]
+        vectors = smoothed(squares.T)
+        if self.network.whitening is not None:
+            vectors = self.network.whitening(vectors)
+        return functional.normalize(vectors, dim=-1)
 
 
-def export_graph(network: HomologyNetwork, directory: Path, weights: Mapping[str, str], name: str) -> None:
-    """Write `directory/name`: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows.
+def export_graphs(network: HomologyNetwork, directory: Path, weights: Mapping[str, str], tape: Tape | None) -> None:
+    """Write ``network.onnx``: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows; and the tape's.
+
+    The graph of the words encoder takes sequences of one length. ``tape.onnx`` has the input (1, `tape.letters`) and as
+    output the vectors (`tape.windows`, d).
 
     Args:
         network: with an encoder of our own, in fp32, on the processor.
         directory: the bundle, which holds the weights already.
-        weights: parts of the network (encoder, head, whitening) and the files with their weights; the graph points
+        weights: parts of the network (encoder, head, whitening) and the files with their weights; the graphs point
             into them, so that the weights are stored once.
-        name: of the graph's file.
+        tape: its measures, for the words encoder.
 
     Raises:
         ValueError: a parameter of the graph is in none of the files.
     """
+    free = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("length", min=1)}
+    wrapped = _FromIds(network) if tape is None else _FromWords(network)
+    _export(wrapped.eval(), torch.ones((2, 24), dtype=torch.int64), free, directory, weights, GRAPH)
+    if tape is not None:
+        letters = torch.ones((1, tape.letters), dtype=torch.int64)
+        _export(_FromTape(network, tape).eval(), letters, {}, directory, weights, TAPE)
+
+
+def _export(
+    wrapped: nn.Module,
+    example: Tensor,
+    free: Mapping[int, object],
+    directory: Path,
+    weights: Mapping[str, str],
+    name: str,
+) -> None:
     stored = {
         f"network.{part}.{key}": (file, entry)
         for part, file in weights.items()
         for key, entry in safetensors_layout(directory / file).items()
     }
-    wrapped = (_FromWords if reads_unpadded(network) else _FromIds)(network).eval()
-    example = torch.ones((2, 24), dtype=torch.int64)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
         wrapped,
@@ -86,7 +129,7 @@ def export_graph(network: HomologyNetwork, directory: Path, weights: Mapping[str
         input_names=["ids"],
         output_names=["vectors"],
         opset_version=OPSET,
-        dynamic_shapes={"ids": {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("length", min=1)}},
+        dynamic_shapes={"ids": free},
         dynamo=True,
         optimize=False,
         verbose=False,
