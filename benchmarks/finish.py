@@ -18,7 +18,7 @@ from torch.nn import functional
 from rhoma.evaluate.splits import read_split
 from rhoma.models.embedder import shipped_bundle
 from rhoma.models.whitening import POWER, WORD_POWER, SoftWords, Whitening
-from rhoma.train.build import begin_with, make_network
+from rhoma.train.factory import begin_with, make_network
 from rhoma.train.run import Data, Validate
 from rhoma.train.settings import resolve
 from rhoma.train.validate import embed_sequences

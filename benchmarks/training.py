@@ -23,8 +23,8 @@ import torch
 from rhoma.evaluate.splits import read_split
 from rhoma.models.embedder import shipped_bundle
 from rhoma.train.auxiliary import Auxiliary
-from rhoma.train.build import begin_with, make_network
-from rhoma.train.emit import add_emitted
+from rhoma.train.cm_samples import add_cm_samples
+from rhoma.train.factory import begin_with, make_network
 from rhoma.train.loop import train
 from rhoma.train.run import Data, Validate
 from rhoma.train.sampler import Sampler
@@ -36,7 +36,7 @@ _COMMON = {"families": 32, "synthetic": 16, "negatives": 32, "learning_rate": 7e
 VARIANTS: dict[str, dict[str, Any]] = {
     "start": {},
     "base": {},
-    "emitted": {"emitted": 8},
+    "cm_samples": {"cm_samples": 8},
     "nearest": {"train": {"nearest": 0.5}},
     "structure": {"head": {"structure": True}},
     "masked": {"train": {"masked": 0.1}},
@@ -80,10 +80,12 @@ def main() -> None:
         if name != "start":
             extra = config.train.masked or config.train.aligned
             auxiliary = Auxiliary(network.encoder.hidden_size, families, config.train) if extra else None
-            chosen = copy.deepcopy(families) if config.emitted else families
+            chosen = copy.deepcopy(families) if config.cm_samples else families
             with tempfile.TemporaryDirectory() as directory:
-                if config.emitted:
-                    add_emitted(chosen, options.rfam, config, Path(directory) / "emitted", threads=options.threads)
+                if config.cm_samples:
+                    add_cm_samples(
+                        chosen, options.rfam, config, Path(directory) / "cm_samples", threads=options.threads
+                    )
                 sampler = Sampler(chosen, config.train)
                 began = time.perf_counter()
                 log = train(network, sampler, config.train, Path(directory), auxiliary=auxiliary)

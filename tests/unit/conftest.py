@@ -112,7 +112,7 @@ def tiny_split(tmp_path: Path) -> Path:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_settings: dict[str, object]) -> Path:
     """Returns a bundle of an untrained compact network with windows of 64."""
     from rhoma.models.bundle import write_bundle
-    from rhoma.train.build import make_network
+    from rhoma.train.factory import make_network
     from rhoma.train.settings import resolve
 
     config = resolve(given=tiny_settings)

@@ -10,7 +10,7 @@ torch.set_num_threads(1)
 from rhoma.errors import ArtefactError  # noqa: E402
 from rhoma.manifest import ModelManifest, read_manifest, verify_files  # noqa: E402
 from rhoma.models.bundle import load_network, write_bundle  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

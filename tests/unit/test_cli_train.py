@@ -17,8 +17,8 @@ torch.set_num_threads(1)
 from rhoma.cli import run  # noqa: E402
 from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
 from rhoma.models.embedder import load_embedder  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.data import load_families  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.loop import train  # noqa: E402
 from rhoma.train.sampler import Sampler  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402

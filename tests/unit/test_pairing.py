@@ -16,7 +16,7 @@ from rhoma.models.embedder import load_embedder  # noqa: E402
 from rhoma.models.heads import HeadConfig  # noqa: E402
 from rhoma.models.network import HomologyNetwork  # noqa: E402
 from rhoma.models.pairing import pair_probabilities  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ torch.set_num_threads(1)
 from rhoma.errors import InputError  # noqa: E402
 from rhoma.train.augment import encode  # noqa: E402
 from rhoma.train.auxiliary import Auxiliary, aligned_positions, mask_letters  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.data import Family as Record  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.loop import train  # noqa: E402
 from rhoma.train.sampler import Sampler  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402

@@ -74,7 +74,7 @@ def test_labels_tell_families_apart(step: int, tiny_families: list[Family]) -> N
     counts = np.bincount(labels)
     assert counts.tolist() == [3] * 11 + [1] * 5
     assert all(len(set(clans[labels == label])) == 1 for label in set(labels))
-    # clans of synthetic families and of strangers are nobody else's
+    # clans of synthetic families and of negatives are nobody else's
     assert len(set(clans[labels >= 8])) == 3 + 5
     assert not set(clans[labels >= 8]) & set(clans[labels < 8])
     assert max(map(len, batch.sequences)) <= 48

@@ -13,8 +13,8 @@ torch.set_num_threads(1)
 from safetensors.torch import load_file  # noqa: E402
 
 from rhoma.errors import ArtefactError  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
 from rhoma.train.checkpoint import load_best  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.loop import backward, learning_rate, train  # noqa: E402
 from rhoma.train.loss import HomologyLoss  # noqa: E402
 from rhoma.train.sampler import Sampler  # noqa: E402
@@ -181,7 +181,7 @@ from safetensors.torch import save_file
 from rhoma.train.data import load_families
 from rhoma.train.loop import average_gradients, backward
 from rhoma.train.loss import HomologyLoss
-from rhoma.train.build import make_network
+from rhoma.train.factory import make_network
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
 

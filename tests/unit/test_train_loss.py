@@ -68,7 +68,7 @@ def test_the_three_meanings_of_clan_mates() -> None:
     assert not positive & negative
 
 
-def test_strangers_alone_give_no_gradient() -> None:
+def test_negatives_alone_give_no_gradient() -> None:
     vectors = torch.randn(4, 3, requires_grad=True)
     value = HomologyLoss(0.1, "ignore")(vectors, torch.arange(4), torch.arange(4))
     value.backward()

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from rhoma.errors import InputError
-from rhoma.train.record import best_figures, curve, log_table, model_card
+from rhoma.train.model_card import best_figures, curve, log_table, model_card
 from rhoma.train.settings import RunConfig, dump, resolve
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rhoma.cli import run  # noqa: E402
 from rhoma.errors import ArtefactError, InputError  # noqa: E402
 from rhoma.manifest import ModelManifest, read_manifest, sha256_file, verify_files  # noqa: E402
 from rhoma.models.embedder import load_embedder  # noqa: E402
-from rhoma.train.build import begin_with, make_network  # noqa: E402
+from rhoma.train.factory import begin_with, make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

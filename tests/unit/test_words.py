@@ -19,7 +19,7 @@ from rhoma.models.encoders.words import WordsConfig, WordsEncoder  # noqa: E402
 from rhoma.models.heads import HeadConfig  # noqa: E402
 from rhoma.models.network import HomologyNetwork  # noqa: E402
 from rhoma.models.tape import lay_out  # noqa: E402
-from rhoma.train.build import make_network  # noqa: E402
+from rhoma.train.factory import make_network  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 from rhoma.windows import tile  # noqa: E402
 

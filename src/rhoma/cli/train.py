@@ -56,7 +56,7 @@ def run(
     synthetic: Annotated[int | None, typer.Option(min=0, help="Synthetic families a step.")] = None,
     views: Annotated[int | None, typer.Option(min=2, help="Views of a family.")] = None,
     negatives: Annotated[int | None, typer.Option(min=0, help="Shuffled and antisense views a step.")] = None,
-    emitted: Annotated[
+    cm_samples: Annotated[
         int | None, typer.Option(min=0, help="Fill small families up to so many members from their models (cmemit).")
     ] = None,
     nearest: Annotated[
@@ -126,7 +126,7 @@ def run(
         "name": None if encoder is None else f"rhoma-{encoder}",
         "head": {"kind": head, "structure": structure},
         "lora": lora,
-        "emitted": emitted,
+        "cm_samples": cm_samples,
         "start": start_of(start),
         "gradient_checkpointing": gradient_checkpointing,
     }

@@ -30,7 +30,7 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def fit(self, background: Tensor, power: float) -> None:
-        """Set mean and axes from `background` (n, size), which are no relatives of each other.
+        """Set mean and axes from `background` (n, size), which are not homologous to each other.
 
         Args:
             background: vectors.

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from rhoma.errors import InputError
 from rhoma.train.augment import decode
+from rhoma.train.distributed import world
 from rhoma.train.precision import autocast
-from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,11 +17,11 @@ class TrainConfig(BaseModel):
         families: real families a step.
         synthetic: synthetic families a step (a random ancestor with a real fold, evolved).
         views: views of each family.
-        negatives: views a step that are shuffled or reverse-complemented and have no relatives.
-        clan: what other families of the same clan are: left out of the loss, relatives, or strangers.
+        negatives: views a step that are shuffled or reverse-complemented and have no positives.
+        clan: what other families of the same clan are: left out of the loss, positives, or negatives.
         hard: share of families whose views are chosen to share few 6-mers.
         nearest: share of the families of a step that are drawn from those nearest to another one of the step, by
-            4-mers, and of another clan: the strangers that are hardest to tell apart.
+            4-mers, and of another clan: the negatives that are hardest to tell apart.
         micro_batch: views a forward pass with gradients; more than that are cached (GradCache).
         patience: validations without a better score before training stops; 0 never stops early.
         masked: weight of the masked-language-model loss of the encoder's states; 0 leaves it out.

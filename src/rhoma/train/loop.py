@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from rhoma.errors import DeviceMemoryError
 from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
+from rhoma.train.distributed import world
 from rhoma.train.loss import HomologyLoss
 from rhoma.train.precision import autocast
-from rhoma.train.ranks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,9 +31,9 @@ def related_pairs(
     positive = same | mates if clan == "positive" else same
     negative = ~same if clan == "negative" else ~(same | mates)
     positive = positive & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    anchor, other = torch.where(positive)
-    anchor2, stranger = torch.where(negative)
-    return anchor, other, anchor2, stranger
+    first, alike = torch.where(positive)
+    second, unlike = torch.where(negative)
+    return first, alike, second, unlike
 
 
 class HomologyLoss(nn.Module):
@@ -45,6 +45,6 @@ class HomologyLoss(nn.Module):
         self.clan: Literal["ignore", "positive", "negative"] = clan
 
     def forward(self, vectors: Tensor, labels: Tensor, clans: Tensor) -> Tensor:
-        """Return the scalar loss of `vectors` (n, d); views without a relative only serve as strangers."""
+        """Return the scalar loss of `vectors` (n, d); views without a positive only serve as negatives."""
         loss: Tensor = self.contrast(vectors, labels, related_pairs(labels, clans, self.clan))
         return loss

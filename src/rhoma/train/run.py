@@ -16,16 +16,16 @@ from rhoma.models.bundle import write_bundle
 from rhoma.models.encoders.public import PUBLIC
 from rhoma.rfam import FAMILIES, MEMBERS, SEED
 from rhoma.train.auxiliary import Auxiliary
-from rhoma.train.build import begin_with, make_network, read_network, whitened_anew
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
 from rhoma.train.checkpoint import load_best, restore
+from rhoma.train.cm_samples import add_cm_samples
 from rhoma.train.data import load_families
-from rhoma.train.emit import add_emitted
+from rhoma.train.distributed import world
+from rhoma.train.factory import begin_with, make_network, read_network, whitened_anew
 from rhoma.train.loop import train
 from rhoma.train.lora import merge_adapters
 from rhoma.train.loss import HomologyLoss
-from rhoma.train.ranks import world
-from rhoma.train.record import best_figures, curve, log_table, model_card, read_log
+from rhoma.train.model_card import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import SETTINGS, dump, start_of
 from rhoma.train.validate import Validation, embed_sequences
@@ -76,23 +76,23 @@ class Data:
 class Validate:
     """Figures of a network on families that training never sees: retrieval, and the loss of one fixed batch."""
 
-    def __init__(self, families: list[Family], strangers: list[Family], config: RunConfig) -> None:
+    def __init__(self, families: list[Family], negatives: list[Family], config: RunConfig) -> None:
         window = config.train.augment.window
-        self.strangers, self.window, self.power = strangers, window, config.power
+        self.negatives, self.window, self.power = negatives, window, config.power
         self.whitened = config.whitens_every() > 0
         self.retrieval = Validation(
             families,
-            strangers,
+            negatives,
             window=window,
             stride=min(config.stride, window),
-            background=min(1500, 20 * len(strangers)),
+            background=min(1500, 20 * len(negatives)),
         )
         self.batch = Sampler(families, config.train).batch(0)
         self.loss = HomologyLoss(config.train.temperature, config.train.clan)
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
         """Return the figures; `score` selects the model. The network's whitening is fitted on the way."""
-        fit_whitening(network, self.strangers, self.window, self.power)
+        fit_whitening(network, self.negatives, self.window, self.power)
         return self.measure(network)
 
     def measure(self, network: HomologyNetwork) -> dict[str, float]:
@@ -142,9 +142,9 @@ def train_bundle(
             remedy="give that one by --start",
         )
     families = data.load("train", config)
-    if config.emitted:
+    if config.cm_samples:
         tell = progress if rank == 0 else None
-        add_emitted(families, data.rfam, config, workdir / "emitted", threads=threads, progress=tell)
+        add_cm_samples(families, data.rfam, config, workdir / "cm_samples", threads=threads, progress=tell)
     held_out = data.families("validation")
     validate: Callable[[HomologyNetwork], dict[str, float]] | None = None
     if held_out and rank == 0:

@@ -28,7 +28,7 @@ _NEIGHBOURS = 8
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Views with their labels: equal labels are relatives; equal clans with other labels are clan-mates."""
+    """Views with their labels: equal labels are positives; equal clans with other labels are clan-mates."""
 
     sequences: list[str]
     labels: NDArray[np.int64]
@@ -77,9 +77,9 @@ class Sampler:
         fresh = count + config.synthetic
         for number, source in enumerate(rng.integers(0, len(sequences), size=config.negatives)):
             original = sequences[source]
-            # a shuffle keeps composition, an antisense keeps everything but the strand: neither is a relative
-            stranger = dinucleotide_shuffle(original, rng) if number % 2 else reverse_complement(original)
-            sequences.append(stranger)
+            # a shuffle keeps composition, an antisense keeps everything but the strand: neither is a positive
+            negative = dinucleotide_shuffle(original, rng) if number % 2 else reverse_complement(original)
+            sequences.append(negative)
             labels.append(fresh + number)
             clans.append(own_clan + fresh + number)
         return Batch(sequences, np.array(labels), np.array(clans))
@@ -120,7 +120,7 @@ class Sampler:
             codes, pairs = family.members[member], family.pairs[member]
             if pairs is None:
                 pairs = np.full(len(codes), -1, dtype=np.int32)
-            # a lone member has to stand for its relatives, so it evolves further
+            # a lone member has to stand for its family, so it evolves further
             top = config.substitutions if len(set(members)) > 1 else config.synthetic_substitutions[1]
             rates = rng.gamma(config.rate_shape, 1 / config.rate_shape, size=len(codes))
             child = evolve(codes, pairs, rates, rng.uniform(0, top), config.indels, rng)

@@ -40,7 +40,7 @@ class RunConfig(BaseModel):
         power: of the whitening: 1 levels all axes, 0 leaves their variances.
         whiten_every: the loss is that of whitened vectors, whose whitening is fitted again every so many steps; 0: the
             loss is that of the head's vectors, and whitening is the last step. None: 50 for ``words``, else 0.
-        emitted: training families with fewer members are filled up to so many by samples of their covariance models
+        cm_samples: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
         start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
         stride: distance of windows in an index.
@@ -61,7 +61,7 @@ class RunConfig(BaseModel):
     lora: int = Field(default=0, ge=0)
     gradient_checkpointing: bool = False
     cache: bool = False
-    emitted: int = Field(default=0, ge=0)
+    cm_samples: int = Field(default=0, ge=0)
     start: str = ""
     stride: int = Field(default=64, ge=1)
     min_length: int = Field(default=25, ge=1)
@@ -109,7 +109,7 @@ class RunConfig(BaseModel):
 
 
 # Jiang 2025, as far as the paper tells: RiNALMo-giga, the head on the pooled vector, whole sequences of 50 to
-# 1,024 nt (the encoder takes 1,022), clan-mates as strangers, 1,024 sequences a step (4 GPUs of 256). Not told: the
+# 1,024 nt (the encoder takes 1,022), clan-mates as negatives, 1,024 sequences a step (4 GPUs of 256). Not told: the
 # temperature (here pytorch-metric-learning's default), the learning rate. LoRA on an untrained head, as the paper
 # has it, leaves random weights in place; here the head is trained.
 _PAPER: dict[str, Any] = {

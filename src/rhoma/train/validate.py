@@ -72,7 +72,7 @@ class Validation:
     """Queries and targets, made once; calling it gives the figures of a network.
 
     Each family's longest member is a query; up to `per_family` others, none of them close to another, are
-    targets, inside random flanks of their own composition, among `strangers` of training families. A target's
+    targets, inside random flanks of their own composition, among `negatives` of training families. A target's
     score is its best pair of windows.
 
     Raises:
@@ -82,7 +82,7 @@ class Validation:
     def __init__(
         self,
         families: Sequence[Family],
-        strangers: Sequence[Family],
+        negatives: Sequence[Family],
         *,
         window: int,
         stride: int,
@@ -108,7 +108,7 @@ class Validation:
         if not queries:
             raise InputError("no validation family has two members that differ: there is nothing to retrieve")
         for _ in range(background):
-            family = strangers[int(rng.integers(len(strangers)))]
+            family = negatives[int(rng.integers(len(negatives)))]
             targets.append(flanked(family.members[int(rng.integers(len(family.members)))], rng))
             target_family.append(-1)
         self.query_family, self.target_family = np.array(query_family), np.array(target_family)

@@ -156,7 +156,7 @@ def model_card(
             "",
             "## Validation",
             "",
-            "Queries are members of families that training never saw, targets their relatives inside random flanks"
+            "Queries are members of families that training never saw, targets their homologs inside random flanks"
             " among members of training families; `words` are 7-mer counts, `both` the sum.",
             "",
             "| figure | value |",

@@ -14,8 +14,8 @@ from rhoma.cli import run  # noqa: E402
 from rhoma.errors import ArtefactError, ToolError  # noqa: E402
 from rhoma.rfam import read_seed  # noqa: E402
 from rhoma.train.augment import decode  # noqa: E402
+from rhoma.train.cm_samples import add_cm_samples, write_cm_samples  # noqa: E402
 from rhoma.train.data import load_families  # noqa: E402
-from rhoma.train.emit import add_emitted, emit_members  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ tool = pytest.mark.tool("cmbuild", "cmemit")
 @tool
 def test_samples_come_aligned_with_a_structure(tmp_path: Path, tiny_rfam: Path) -> None:
     told: list[tuple[int, int]] = []
-    out = emit_members(
+    out = write_cm_samples(
         tiny_rfam, {"RF00001": 3, "RF00003": 5}, tmp_path / "e", progress=lambda done, of: told.append((done, of))
     )
     found = {seed.accession: seed for seed in read_seed(out)}
@@ -41,18 +41,18 @@ def test_samples_come_aligned_with_a_structure(tmp_path: Path, tiny_rfam: Path) 
 
 @tool
 def test_the_same_request_is_answered_from_the_directory(tmp_path: Path, tiny_rfam: Path) -> None:
-    out = emit_members(tiny_rfam, {"RF00002": 4}, tmp_path / "e", seed=3)
+    out = write_cm_samples(tiny_rfam, {"RF00002": 4}, tmp_path / "e", seed=3)
     made = (out / "seed.sto.gz").read_bytes()
     stamp = (out / "seed.sto.gz").stat().st_mtime_ns
-    emit_members(tiny_rfam, {"RF00002": 4}, out, seed=3)
+    write_cm_samples(tiny_rfam, {"RF00002": 4}, out, seed=3)
     assert (out / "seed.sto.gz").stat().st_mtime_ns == stamp
-    again = emit_members(tiny_rfam, {"RF00002": 4}, tmp_path / "again", seed=3)
+    again = write_cm_samples(tiny_rfam, {"RF00002": 4}, tmp_path / "again", seed=3)
     assert [seed.rows for seed in read_seed(again)] == [seed.rows for seed in read_seed(out)]
     with pytest.raises(ArtefactError, match="other families or settings"):
-        emit_members(tiny_rfam, {"RF00002": 5}, out, seed=3)
-    (out / "emitted.json").write_text("{")
+        write_cm_samples(tiny_rfam, {"RF00002": 5}, out, seed=3)
+    (out / "cm_samples.json").write_text("{")
     with pytest.raises(ArtefactError, match="cannot be read"):
-        emit_members(tiny_rfam, {"RF00002": 4}, out, seed=3)
+        write_cm_samples(tiny_rfam, {"RF00002": 4}, out, seed=3)
     assert (out / "seed.sto.gz").read_bytes() == made
 
 
@@ -60,8 +60,8 @@ def test_the_same_request_is_answered_from_the_directory(tmp_path: Path, tiny_rf
 def test_small_families_are_filled_up(tmp_path: Path, tiny_rfam: Path, tiny_settings: dict[str, Any]) -> None:
     families = load_families(tiny_rfam, NAMES)
     before = [len(family.members) for family in families]
-    config = resolve(given=tiny_settings | {"emitted": max(before) + 2})
-    add_emitted(families, tiny_rfam, config, tmp_path / "e")
+    config = resolve(given=tiny_settings | {"cm_samples": max(before) + 2})
+    add_cm_samples(families, tiny_rfam, config, tmp_path / "e")
     assert [len(family.members) for family in families] == [max(before) + 2] * 3
     for family, size in zip(families, before, strict=True):
         assert len(family.pairs) == len(family.columns) == len(family.members)
@@ -78,7 +78,7 @@ def test_small_families_are_filled_up(tmp_path: Path, tiny_rfam: Path, tiny_sett
 def test_without_infernal_nothing_is_left(tmp_path: Path, tiny_rfam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="cmbuild"):
-        emit_members(tiny_rfam, {"RF00002": 4}, tmp_path / "e")
+        write_cm_samples(tiny_rfam, {"RF00002": 4}, tmp_path / "e")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ def test_a_training_with_samples_goes_on_with_them(
     tmp_path: Path, tiny_rfam: Path, tiny_split: Path, tiny_config: Path
 ) -> None:
     arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--config", str(tiny_config)]
-    arguments += ["--steps", "2", "--emitted", "10", "--threads", "1", "--device", "cpu", "--quiet"]
+    arguments += ["--steps", "2", "--cm-samples", "10", "--threads", "1", "--device", "cpu", "--quiet"]
     assert run([*arguments, "--out", str(tmp_path / "b")]) == 0
-    request = json.loads((tmp_path / "b.work" / "emitted" / "emitted.json").read_text())
+    request = json.loads((tmp_path / "b.work" / "cm_samples" / "cm_samples.json").read_text())
     assert request["wanted"] == {f"RF{n:05d}": 2 for n in range(1, 9)}

@@ -18,7 +18,7 @@ from rhoma.errors import ArtefactError
 from rhoma.io.stockholm import format_stockholm
 from rhoma.rfam import SEED, read_seed
 from rhoma.train.data import add_aligned
-from rhoma.train.ranks import world
+from rhoma.train.distributed import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from rhoma.train.data import Family
     from rhoma.train.settings import RunConfig
 
-_TABLE = "emitted.json"
+_TABLE = "cm_samples.json"
 # a model is made for its samples only, so its search filters are calibrated as shortly as cmbuild allows
 _SHORT = [argument for option in ("--EmN", "--EvN", "--ElfN", "--EgfN") for argument in (option, "50")]
 
 
-def emit_members(
+def write_cm_samples(
     rfam: Path,
     wanted: Mapping[str, int],
     directory: Path,
@@ -83,7 +83,7 @@ def emit_members(
     return directory
 
 
-def add_emitted(
+def add_cm_samples(
     families: list[Family],
     rfam: Path,
     config: RunConfig,
@@ -92,16 +92,16 @@ def add_emitted(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Fill the small ones of `families` up to ``config.emitted`` members, by samples kept in `directory`.
+    """Fill the small ones of `families` up to ``config.cm_samples`` members, by samples kept in `directory`.
 
     Raises:
         ArtefactError: `directory` holds other samples.
         ToolError: Infernal is missing or fails.
     """
-    wanted = {f.name: config.emitted - len(f.members) for f in families if len(f.members) < config.emitted}
+    wanted = {f.name: config.cm_samples - len(f.members) for f in families if len(f.members) < config.cm_samples}
     rank, ranks = world()
     if rank == 0:
-        emit_members(rfam, wanted, directory, seed=config.train.seed, threads=threads, progress=progress)
+        write_cm_samples(rfam, wanted, directory, seed=config.train.seed, threads=threads, progress=progress)
     if ranks > 1:
         dist.barrier()
     add_aligned(families, directory, min_length=config.min_length, max_length=config.max_length)
@@ -115,6 +115,6 @@ def _samples(alignment: Seed, count: int, seed: int) -> str:
         source, model = Path(scratch) / "family.sto", Path(scratch) / "family.cm"
         source.write_text(text, encoding="utf-8")
         tools.run(["cmbuild", "-F", "-n", alignment.accession, *_SHORT, model, source])
-        emitted = tools.run(["cmemit", "-a", "-N", str(count), "--seed", str(seed), model]).stdout
-    first, rest = emitted.split("\n", 1)
+        sampled = tools.run(["cmemit", "-a", "-N", str(count), "--seed", str(seed), model]).stdout
+    first, rest = sampled.split("\n", 1)
     return f"{first}\n#=GF AC {alignment.accession}\n{rest}"
