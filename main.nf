@@ -1,13 +1,13 @@
 #!/usr/bin/env nextflow
 // Rhoma: the homologs of an RNA, with E-values and structure-aware alignments. What runs is chosen by --workflow.
 
-include { INDEX_VERIFY                         } from './modules/index/verify'
-include { helpText ; readJson ; readParameters } from './subworkflows/parameters'
-include { RUN_RECORDS                          } from './subworkflows/run_records'
-include { EVALUATE                             } from './workflows/evaluate'
-include { INDEX                                } from './workflows/index'
-include { SEARCH                               } from './workflows/search'
-include { TRAIN                                } from './workflows/train'
+include { INDEX_VERIFY                                     } from './modules/index/verify'
+include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflows/parameters'
+include { RUN_RECORDS                                      } from './subworkflows/run_records'
+include { EVALUATE                                         } from './workflows/evaluate'
+include { INDEX                                            } from './workflows/index'
+include { SEARCH                                           } from './workflows/search'
+include { TRAIN                                            } from './workflows/train'
 
 workflow {
     main:
@@ -26,12 +26,13 @@ workflow {
         else if (settings.workflow == 'evaluate') {
             rfam = settings.rfam ? file(settings.rfam, glob: false) : []
             split = settings.split ? file(settings.split, glob: false) : []
-            EVALUATE(settings, settings.model_files, rfam, split, settings.preset ?: 'quick')
+            EVALUATE(settings, settings.encoder_model, rfam, split, settings.preset ?: 'quick')
         }
         else if (settings.workflow == 'train') {
             TRAIN(settings)
             if (settings.evaluation != 'none') {
-                EVALUATE(settings, TRAIN.out.bundle, TRAIN.out.rfam, TRAIN.out.split, settings.evaluation)
+                encoder = TRAIN.out.bundle.map { bundle -> encoderOf(bundle, settings.model_weights, '') }
+                EVALUATE(settings, encoder, TRAIN.out.rfam, TRAIN.out.split, settings.evaluation)
             }
         }
         else if (settings.workflow == 'search') {

@@ -12,7 +12,7 @@ include { EVALUATE_SPLIT     } from '../modules/evaluate/split'
 workflow EVALUATE {
     take:
     settings // map: typed parameters
-    model    // model bundle
+    encoder  // what encoderOf() returns
     rfam     // directory with Rfam; empty for a set of somebody's own
     split    // its split; empty for the model's, or a new one
     preset   // quick, standard or full
@@ -25,9 +25,9 @@ workflow EVALUATE {
     if (settings.workflow == 'train' || settings.split || own) {
         parted = split
     }
-    else if (model.resolve('split.tsv').exists()) {
+    else if (settings.model_files && settings.model_files.resolve('split.tsv').exists()) {
         // the model was trained on one split, and only that split's test families are new to it
-        parted = model.resolve('split.tsv')
+        parted = settings.model_files.resolve('split.tsv')
     }
     else {
         EVALUATE_SPLIT(rfam, 1)
@@ -39,9 +39,9 @@ workflow EVALUATE {
     databases = EVALUATE_DATASET.out.databases.splitText().map { line -> line.trim() }
     methods = EVALUATE_DATASET.out.methods.splitCsv(sep: '\t').map { row -> row[0] }
 
-    EVALUATE_INDEX(databases, dataset, model)
+    EVALUATE_INDEX(databases, dataset, encoder)
     indexes = EVALUATE_INDEX.out.index.toSortedList { left, right -> left.name <=> right.name }
-    EVALUATE_RUN(methods, dataset, indexes, model, tools, preset)
+    EVALUATE_RUN(methods, dataset, indexes, encoder, tools, preset)
     runs = EVALUATE_RUN.out.run.toSortedList { left, right -> left.name <=> right.name }
     after = EVALUATE_RUN.out.run.count()
 
@@ -51,15 +51,15 @@ workflow EVALUATE {
     if (own) {
         command = 'nextflow run main.nf --workflow evaluate --queries Q --targets T --labels L'
     }
-    EVALUATE_EMBEDDING(dataset, rfam, parted, model, preset, after)
+    EVALUATE_EMBEDDING(dataset, rfam, parted, encoder, preset, after)
     parts = parts.mix(EVALUATE_EMBEDDING.out.part)
     if (!own) {
         plain = EVALUATE_INDEX.out.index.filter { index -> index.name == 'plain.index' }
-        EVALUATE_MSA(dataset, plain, model, preset, after)
+        EVALUATE_MSA(dataset, plain, encoder, preset, after)
         parts = parts.mix(EVALUATE_MSA.out.part)
     }
     if (preset != 'quick') {
-        EVALUATE_ABLATE(dataset, indexes, model, preset, after)
+        EVALUATE_ABLATE(dataset, indexes, encoder, preset, after)
         ablations = EVALUATE_ABLATE.out.ablations.ifEmpty([])
     }
     EVALUATE_REPORT(

@@ -9,7 +9,7 @@ workflow INDEX {
 
     main:
     fasta = channel.of([[id: 'database'], file(settings.database, glob: false)])
-    EMBED(fasta, settings.model_files, settings.model_weights, settings.model_name, '+', settings.device, settings.database_options)
+    EMBED(fasta, settings.encoder_model, '+', settings.device, settings.database_options)
     INDEX_BUILD(fasta.join(EMBED.out.store, failOnDuplicate: true), settings.database_options)
     index = INDEX_BUILD.out.index.first()
     skipped = INDEX_BUILD.out.skipped.first()

@@ -9,6 +9,7 @@ include { QUERY_HOMOLOGS         } from '../modules/query/homologs'
 include { QUERY_PREPARE          } from '../modules/query/prepare'
 include { QUERY_REPORT           } from '../modules/query/report'
 include { QUERY_SEARCH           } from '../modules/query/search'
+include { needsTorch             } from '../subworkflows/parameters'
 
 workflow SEARCH {
     take:
@@ -20,14 +21,14 @@ workflow SEARCH {
     QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
     batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
 
-    EMBED_QUERIES(batches, settings.model_files, settings.model_weights, settings.model_name, 'both', settings.device, '')
+    EMBED_QUERIES(batches, settings.encoder_model, 'both', settings.device, '')
     MMSEQS_SEARCH(batches, index)
     retrieved = batches
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
         .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
     labels = settings.labels ? file(settings.labels, glob: false) : []
     // the null of cosines embeds on the processor: a bundle of our own only, not a large published encoder
-    light = settings.model_weights ? [] : settings.model_files
+    light = settings.model_weights ? [[], false] : [settings.model_files, needsTorch(settings.model_files)]
     QUERY_SEARCH(retrieved, index, light, labels, settings.search_options)
 
     found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)

@@ -13,7 +13,6 @@ workflow TRAIN {
 
     main:
     config = settings.train_config ? file(settings.train_config, glob: false) : []
-    weights = settings.model_dir ? file(settings.model_dir, glob: false) : []
     preset = settings.preset ?: ''
     if (settings.rfam_release) {
         TRAIN_FETCH(settings.rfam_release, settings.rfam_url)
@@ -23,7 +22,7 @@ workflow TRAIN {
         rfam = channel.value(file(settings.rfam, glob: false))
     }
 
-    TRAIN_PREPARE(rfam, config, preset, settings.families_per_task)
+    TRAIN_PREPARE(rfam, config, settings.encoder ?: '', preset, settings.families_per_task)
     TRAIN_DEDUPLICATE(TRAIN_PREPARE.out.batches.flatten())
     // sorted, so that a resumed run finds what it made
     kept = TRAIN_DEDUPLICATE.out.kept.toSortedList { left, right -> left.name <=> right.name }
@@ -37,7 +36,7 @@ workflow TRAIN {
         TRAIN_SPLIT(filtered, settings.seed)
         split = TRAIN_SPLIT.out.split.first()
     }
-    TRAIN_RUN(filtered, split, config, weights, settings.encoder ?: '', preset, settings.device)
+    TRAIN_RUN(filtered, split, config, settings.model_weights, settings.encoder ?: '', preset, settings.device)
     bundle = TRAIN_RUN.out.bundle
 
     emit:

@@ -4,13 +4,11 @@ process EMBED {
     label 'process_medium'
     label 'process_gpu'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     tuple val(meta), path(fasta)
-    path model, stageAs: 'model'         // bundle; empty for a published encoder as it is
-    path weights, stageAs: 'weights'     // of a published encoder, alone or under a bundle
-    val name                             // of that published encoder; empty for a bundle
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
     val strands
     val device
     val options

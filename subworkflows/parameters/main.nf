@@ -142,6 +142,17 @@ def checkParameters(schema, given) {
     return [properties.collectEntries { name, _property -> [name, values[name]] }, problems]
 }
 
+// Returns the settings of a YAML file, or null where it holds none.
+def readSettings(path) {
+    try {
+        def settings = new org.yaml.snakeyaml.Yaml().load(file(path, glob: false).text)
+        return settings instanceof Map ? settings : null
+    }
+    catch (org.yaml.snakeyaml.error.YAMLException _problem) {
+        return null
+    }
+}
+
 // Returns what a workflow needs beyond the schema and does not get.
 def workflowProblems(values) {
     def problems = []
@@ -151,6 +162,12 @@ def workflowProblems(values) {
         }
         if (!values.database == !values.index) {
             problems << "--database or --index: ${values.database ? 'give one of them, not both' : 'one of them is needed'}"
+        }
+    }
+    if (values.model_dir) {
+        def weights = file(values.model_dir, glob: false)
+        if (!weights.resolve('config.json').exists() || !weights.list().any { name -> name ==~ /.*\.(safetensors|bin)/ }) {
+            problems << "--model_dir '${values.model_dir}': no download of a published encoder (config.json and *.safetensors are expected)"
         }
     }
     if (values.model && !file(values.model, glob: false).exists()) {
@@ -177,8 +194,14 @@ def workflowProblems(values) {
         if (values.preset && values.preset != 'jiang2025') {
             problems << "--preset '${values.preset}': expected jiang2025 for this workflow"
         }
-        if ((values.preset || (values.encoder && values.encoder != 'compact')) && !values.model_dir) {
-            problems << '--model_dir: the directory with the weights of the published encoder is needed'
+        def settings = values.train_config ? readSettings(values.train_config) : [:]
+        if (settings == null) {
+            problems << "--train_config '${values.train_config}': no YAML with settings"
+        }
+        // the parameter wins over the file, and the file over the preset
+        def encoder = values.encoder ?: settings?.encoder ?: (values.preset ? 'rinalmo-giga' : 'words')
+        if (!(encoder in ['words', 'compact']) && !values.model_dir) {
+            problems << "--model_dir: the directory with the weights of the published encoder ${encoder} is needed"
         }
     }
     if (values.workflow == 'index' && !values.database) {
@@ -253,8 +276,20 @@ def checkSamplesheet(schema, path) {
     return [rows, problems]
 }
 
+// Returns whether the network of a bundle needs torch: onnxruntime runs those that come as a graph.
+def needsTorch(bundle) {
+    return !bundle.resolve('network.onnx').exists()
+}
+
+// Returns a model as the processes take it: its bundle (empty for a published encoder as it is), the weights of a published
+// encoder (empty where it needs none), the name of one without bundle, and whether it needs torch.
+def encoderOf(bundle, weights, name) {
+    return [bundle, weights, name, !bundle || needsTorch(bundle)]
+}
+
 // Returns the typed parameters and what the processes make of them: `query_files`, `samplesheet` (of the queries as
-// they are staged), the encoder (`model_files`, `model_weights`, `model_name`), options of commands. Ends the run, naming every problem, where there are any.
+// they are staged), the encoder (`model_files`, `model_weights`; `encoder_model` is encoderOf() of them), options of
+// commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
     def values = checked[0]
@@ -272,12 +307,14 @@ def readParameters(given, projectDir) {
         error("rhoma cannot start:\n${problems.collect { problem -> "  - ${problem}" }.join('\n')}\nRun with --help for what each parameter means.")
     }
     def named = values.model && !file(values.model, glob: false).exists()
+    def bundle = named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false)
+    def weights = values.model_dir ? file(values.model_dir, glob: false) : []
     return values + [
         query_files: rows ? rows.collect { row -> row.fasta } : [values.input],
         samplesheet: rows ? stagedSamplesheet(rows) : '',
-        model_files: named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false),
-        model_weights: values.model_dir ? file(values.model_dir, glob: false) : [],
-        model_name: named ? values.model : '',
+        model_files: bundle,
+        model_weights: weights,
+        encoder_model: encoderOf(bundle, weights, named ? values.model : ''),
         database_options: values.strict ? '--strict' : '',
         search_options: searchOptions(values),
         align_options: alignOptions(values),

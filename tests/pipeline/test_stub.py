@@ -13,6 +13,7 @@ import pytest
 from .conftest import DEMO, ROOT, trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Nextflow
@@ -74,6 +75,32 @@ def test_images_are_known_beforehand(nextflow: Nextflow, tmp_path: Path) -> None
     images = {process["name"]: process["container"] for process in answer["processes"]}
     assert {name for name, image in images.items() if "gpu" in image} == {"EMBED", "TRAIN_RUN"}
     assert {"MMSEQS_SEARCH", "QUERY_ALIGN", "QUERY_REPORT"} < set(images)
+
+
+@pytest.mark.parametrize("encoder", ["shipped", "public", "bundle on public", "bundle without graph"])
+def test_a_search_has_the_image_that_its_model_needs(
+    nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]], encoder: str
+) -> None:
+    weights, bundle = tmp_path / "weights", tmp_path / "bundle"
+    for directory, names in ((weights, ("config.json", "model.safetensors")), (bundle, ("manifest.json",))):
+        directory.mkdir()
+        for name in names:
+            (directory / name).touch()
+    more = {
+        "shipped": [],
+        "public": ["--model", "rnafm", "--model_dir", str(weights)],
+        "bundle on public": ["--model", str(bundle), "--model_dir", str(weights)],
+        "bundle without graph": ["--model", str(bundle)],
+    }[encoder]
+    arguments = ("-stub-run", "-profile", "docker", *SEARCH, "--database", DEMO / "database.fasta", *more)
+    done = nextflow.run(*arguments, cwd=tmp_path / "run")
+    assert done.returncode == 0, done.stdout
+    used = images()
+    assert {"EMBED", "EMBED_QUERIES", "QUERY_SEARCH", "INDEX_BUILD", "QUERY_ALIGN"} < set(used)
+    expected = set() if encoder == "shipped" else {"EMBED", "EMBED_QUERIES"}
+    if encoder == "bundle without graph":
+        expected.add("QUERY_SEARCH")
+    assert {name for name, image in used.items() if image == "rhoma/rhoma-gpu"} == expected
 
 
 def test_gpu_flags_go_to_embedding_alone(nextflow: Nextflow, tmp_path: Path) -> None:

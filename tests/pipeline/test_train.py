@@ -12,6 +12,7 @@ import yaml
 from .conftest import trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Nextflow
@@ -73,6 +74,36 @@ def test_every_step_is_wired(nextflow: Nextflow, tmp_path: Path, parser: str) ->
     assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
 
 
+def _weights(directory: Path) -> Path:
+    """Returns a directory with the names of a download of a published encoder."""
+    directory.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (directory / name).touch()
+    return directory
+
+
+TORCH = {"EVALUATE_INDEX", "EVALUATE_RUN", "EVALUATE_EMBEDDING", "EVALUATE_MSA", "EVALUATE_ABLATE", "TRAIN_RUN"}
+
+
+@PARSERS
+@pytest.mark.parametrize("public", [True, False])
+def test_models_that_need_torch_run_in_its_image(
+    nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]], parser: str, public: bool
+) -> None:
+    arguments = ["-stub-run", "-profile", "docker", "--workflow", "train", "--rfam_release", "15.1"]
+    if public:
+        arguments += ["--encoder", "rinalmo-micro", "--model_dir", str(_weights(tmp_path / "weights"))]
+    done = nextflow.run(*arguments, "--evaluation", "standard", "--outdir", "out", cwd=tmp_path / "run", parser=parser)
+    assert done.returncode == 0, done.stdout
+    used = images()
+    assert TORCH < set(used)
+    assert {name for name, image in used.items() if image == "rhoma/rhoma-gpu"} == (TORCH if public else {"TRAIN_RUN"})
+    # the weights are where the model is
+    tasks = (path.parent for path in (tmp_path / "run" / "work").glob("*/*/.command.run"))
+    beside = {(task / "model").exists(): (task / "weights").exists() for task in tasks}
+    assert beside == {True: public, False: False}
+
+
 def test_a_training_need_not_be_measured(nextflow: Nextflow, tmp_path: Path) -> None:
     arguments = ("-stub-run", "--workflow", "train", "--rfam_release", "15.1", "--outdir", "out")
     done = nextflow.run(*arguments, "--evaluation", "none", cwd=tmp_path)
@@ -87,12 +118,17 @@ def test_a_training_need_not_be_measured(nextflow: Nextflow, tmp_path: Path) -> 
         (("--rfam_release", "latest"), "a release of Rfam such as 15.1"),
         (("--rfam_release", "15.1", "--preset", "quick"), "expected jiang2025"),
         (("--rfam_release", "15.1", "--encoder", "rinalmo-micro"), "--model_dir"),
+        (("--rfam_release", "15.1", "--train_config", "public.yml"), "--model_dir: the directory with the weights of"),
+        (("--rfam_release", "15.1", "--train_config", "bad.yml"), "no YAML with settings"),
+        (("--rfam_release", "15.1", "--encoder", "rnafm", "--model_dir", "."), "no download of a published encoder"),
         (("--rfam_release", "15.1", "--evaluation", "large"), "none, quick, standard, full"),
     ],
 )
 def test_what_cannot_be_trained_is_told(
     nextflow: Nextflow, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
+    (tmp_path / "public.yml").write_text("encoder: rnafm\n")
+    (tmp_path / "bad.yml").write_text("a: [\n")
     done = nextflow.run("--workflow", "train", "--outdir", "out", *arguments, cwd=tmp_path)
     assert done.returncode != 0
     assert said in done.stdout

@@ -97,6 +97,20 @@ def test_without_a_checkpoint_there_is_no_bundle(
     assert "no checkpoint" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("encoder", "settings", "said"),
+    [("nobody", "{}", "no encoder 'nobody'"), ("rnabert", "train: {augment: {window: 500}}", "at most 438")],
+)
+def test_a_preparation_refuses_what_no_training_takes(
+    encoder: str, settings: str, said: str, tmp_path: Path, tiny_rfam: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.yml").write_text(settings)
+    arguments = ["train", "prepare", "--rfam", str(tiny_rfam), "--out", str(tmp_path / "b"), "--encoder", encoder]
+    assert run([*arguments, "--config", str(tmp_path / "c.yml")]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
 @pytest.mark.tool("mmseqs")
 def test_near_copies_are_removed_and_the_rest_is_joined(tmp_path: Path, tiny_rfam: Path) -> None:
     from rhoma.train.prepare import read_batch

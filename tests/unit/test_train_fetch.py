@@ -9,6 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from rhoma.cli import run
@@ -90,6 +91,12 @@ class Server:
         return sum(asked == name for asked, _ in self.asked)
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between attempts."""
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
@@ -99,7 +106,7 @@ def server() -> Iterator[Server]:
 
 
 def fetch(server: Server, out: Path, **options: Any) -> int:
-    return fetch_release("15.1", out, base_url=server.url, pause=0.0, **{"retries": 3, **options})
+    return fetch_release("15.1", out, base_url=server.url, **{"retries": 3, **options})
 
 
 def test_a_release_becomes_the_directory_that_is_read(server: Server, tmp_path: Path) -> None:
@@ -131,11 +138,27 @@ def test_the_same_release_gives_the_same_bytes_and_is_fetched_once(server: Serve
 
 
 def test_a_transfer_that_breaks_off_is_continued(server: Server, tmp_path: Path) -> None:
-    server.faults = {MEMBER: ["cut"]}
+    letters = np.frombuffer(b"ACGU", dtype=np.uint8)[np.random.default_rng(0).integers(0, 4, 1_000_000)]
+    server.files[MEMBER] = gzip.compress(b">AB2.1/1-8\n" + letters.tobytes() + b"\n", mtime=0)
+    server.faults = {MEMBER: ["cut", "cut"]}
     fetch(server, tmp_path / "r")
+    first, *rest = (r for n, r in server.asked if n == MEMBER)
+    assert first is None
+    # from what had come, all but the end of it
     half = len(server.files[MEMBER]) // 2
-    assert [r for n, r in server.asked if n == MEMBER] == [None, f"bytes={half}-"]
+    starts = [int(str(r).removeprefix("bytes=").removesuffix("-")) for r in rest]
+    assert [0 <= half - start < 1 << 14 for start in starts] == [True, True]
     assert (tmp_path / "r" / "release" / MEMBER).read_bytes() == server.files[MEMBER]
+
+
+def test_the_part_that_a_killed_run_left_is_continued(server: Server, tmp_path: Path) -> None:
+    part = tmp_path / "r" / "release" / f"{MEMBER}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(server.files[MEMBER][:40])
+    fetch(server, tmp_path / "r")
+    assert [r for n, r in server.asked if n == MEMBER] == ["bytes=40-"]
+    assert (part.parent / "RF00002.fa.gz").read_bytes() == server.files[MEMBER]
+    assert not part.exists()
 
 
 def test_a_server_without_ranges_sends_it_again(server: Server, tmp_path: Path) -> None:
@@ -176,7 +199,7 @@ def test_what_the_server_does_not_have_is_named(name: str, server: Server, tmp_p
 
 def test_no_server_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be reached"):
-        fetch_release("15.1", tmp_path / "r", base_url="http://127.0.0.1:9/Rfam", retries=2, pause=0.0)
+        fetch_release("15.1", tmp_path / "r", base_url="http://127.0.0.1:9/Rfam", retries=2)
 
 
 def test_a_local_file_that_changed_is_fetched_again(server: Server, tmp_path: Path) -> None:
@@ -204,7 +227,7 @@ def test_what_is_no_release_is_refused(bad: str, tmp_path: Path) -> None:
 def test_the_command_fetches_and_tells_errors(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["train", "fetch", "--base-url", server.url, "--pause", "0", "--quiet"]
+    common = ["train", "fetch", "--base-url", server.url, "--quiet"]
     assert run([*common, "--release", "15.1", "--families", "2", "--out", str(tmp_path / "r")]) == 0
     assert [f.accession for f in read_families(tmp_path / "r")] == ["RF00001", "RF00002"]
     assert run([*common, "--release", "15.2", "--out", str(tmp_path / "s")]) == 1

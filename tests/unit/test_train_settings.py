@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,12 @@ def test_wrong_settings_are_named(text: str, said: str, tmp_path: Path) -> None:
 def test_encoders_that_cannot_be_are_refused(given: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         resolve(given=given).encoder_info()
+
+
+def test_settings_are_read_where_torch_is_missing() -> None:
+    program = "import sys; sys.modules['torch'] = None; import rhoma.train.settings, rhoma.train.prepare"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_first_best_step_counts() -> None:

@@ -2,12 +2,12 @@
 process EVALUATE_ABLATE {
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     path dataset
     path indexes
-    path model, stageAs: 'model'
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
     val preset
     val _after                           // the timed runs come first, alone on the machine
 
@@ -17,9 +17,10 @@ process EVALUATE_ABLATE {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     def given = indexes.collect { index -> "--index ${index}" }.join(' ')
     """
-    evaluate.py ablate --dataset ${dataset} --preset ${preset} --model ${model} ${given} --out ablations \\
+    evaluate.py ablate --dataset ${dataset} --preset ${preset} ${encoder} ${given} --out ablations \\
         --threads ${task.cpus} ${args}
     """
 

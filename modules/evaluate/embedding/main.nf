@@ -2,13 +2,13 @@
 process EVALUATE_EMBEDDING {
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     path dataset
     path rfam, stageAs: 'rfam'
     path split, stageAs: 'split.tsv'
-    path model, stageAs: 'model'
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
     val preset
     val _after
 
@@ -18,9 +18,10 @@ process EVALUATE_EMBEDDING {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     def source = rfam ? "--rfam ${rfam} --split ${split}" : ''
     """
-    evaluate.py embedding --dataset ${dataset} ${source} --preset ${preset} --model ${model} --out embedding \\
+    evaluate.py embedding --dataset ${dataset} ${source} --preset ${preset} ${encoder} --out embedding \\
         --threads ${task.cpus} ${args}
     """
 

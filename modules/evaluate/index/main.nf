@@ -3,12 +3,12 @@ process EVALUATE_INDEX {
     tag "${database}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     val database
     path dataset
-    path model, stageAs: 'model'
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
 
     output:
     path "${database}.index", emit: index
@@ -16,8 +16,9 @@ process EVALUATE_INDEX {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     """
-    evaluate.py index --dataset ${dataset} --database ${database} --model ${model} --out ${database}.index \\
+    evaluate.py index --dataset ${dataset} --database ${database} ${encoder} --out ${database}.index \\
         --threads ${task.cpus} ${args}
     """
 

@@ -2,12 +2,12 @@
 process EVALUATE_MSA {
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     path dataset
     path index
-    path model, stageAs: 'model'
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
     val preset
     val _after
 
@@ -17,8 +17,9 @@ process EVALUATE_MSA {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     """
-    evaluate.py msa --dataset ${dataset} --index ${index} --preset ${preset} --model ${model} --out msa \\
+    evaluate.py msa --dataset ${dataset} --index ${index} --preset ${preset} ${encoder} --out msa \\
         --threads ${task.cpus} ${args}
     """
 

@@ -4,13 +4,13 @@ process EVALUATE_RUN {
     tag "${method}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     val method
     path dataset
     path indexes
-    path model, stageAs: 'model'
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(name), val(torch) // encoderOf()
     path tools, stageAs: 'tools.yml'
     val preset
 
@@ -20,10 +20,11 @@ process EVALUATE_RUN {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = "--model ${name ?: model}" + (weights ? " --model-dir ${weights}" : '')
     def given = indexes.collect { index -> "--index ${index}" }.join(' ')
     def more = tools ? "--tools ${tools}" : ''
     """
-    evaluate.py run --dataset ${dataset} --method '${method}' --preset ${preset} --model ${model} ${given} ${more} \\
+    evaluate.py run --dataset ${dataset} --method '${method}' --preset ${preset} ${encoder} ${given} ${more} \\
         --out ${method}.run --threads ${task.cpus} ${args}
     """
 

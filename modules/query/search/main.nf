@@ -3,12 +3,12 @@ process QUERY_SEARCH {
     tag "${meta.id}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     tuple val(meta), path(fasta), path(store), path(mmseqs_hits)
     path index
-    path model, stageAs: 'model'         // bundle for the null of cosines; empty: no hits of vectors alone
+    tuple path(model, stageAs: 'model'), val(torch) // bundle for the null of cosines; empty: no hits of vectors alone
     path labels
     val options
 

@@ -1,4 +1,4 @@
-// Sequences of the right length, their families in batches.
+// Sequences of the right length, their families in batches; settings that no training takes end the run here.
 process TRAIN_PREPARE {
     label 'process_single'
 
@@ -7,6 +7,7 @@ process TRAIN_PREPARE {
     input:
     path rfam, stageAs: 'rfam'
     path config, stageAs: 'settings.yml'
+    val encoder                          // name of the encoder; empty for what the settings say
     val preset
     val batch_size
 
@@ -16,7 +17,11 @@ process TRAIN_PREPARE {
 
     script:
     def args = task.ext.args ?: ''
-    def settings = (config ? "--config ${config} " : '') + (preset ? "--preset ${preset}" : '')
+    def settings = [
+        config ? "--config ${config}" : '',
+        preset ? "--preset ${preset}" : '',
+        encoder ? "--encoder ${encoder}" : '',
+    ].findAll { option -> option }.join(' ')
     """
     train.py prepare --rfam ${rfam} --out batches --batch-size ${batch_size} ${settings} ${args}
     """

@@ -39,6 +39,6 @@ process TRAIN_RUN {
     stub:
     """
     mkdir encoder
-    touch encoder/manifest.json
+    touch encoder/manifest.json ${weights ? '' : 'encoder/network.onnx'}
     """
 }

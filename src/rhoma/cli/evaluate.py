@@ -19,7 +19,11 @@ logger = logging.getLogger(__name__)
 Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]
 Dataset = Annotated[Path, typer.Option("--dataset", "-d", help="Benchmark directory ('evaluate dataset').")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="What to write.")]
-Model = Annotated[Path | None, typer.Option(help="Model bundle; the shipped one without it.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", help="Model bundle, or the name of a public encoder; the shipped one without it."),
+]
+ModelDir = Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")]
 PresetName = Annotated[Literal["quick", "standard", "full"], typer.Option(help="How much is measured.")]
 Tools = Annotated[Path | None, typer.Option("--tools", help="YAML file of more tools (command-line templates).")]
 Indexes = Annotated[list[Path], typer.Option("--index", help="Index of a database ('evaluate index'), one a database.")]
@@ -129,7 +133,8 @@ def index(
     dataset: Dataset,
     database: Annotated[str, typer.Option(help="Name of the database.")],
     out: Out,
-    model: Model = None,
+    model: ModelName = None,
+    model_dir: ModelDir = None,
     device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where to embed.")] = "cpu",
     *,
     threads: Threads,
@@ -138,11 +143,12 @@ def index(
     """Embed and index one database of the benchmark, and note what that takes."""
     use_threads(threads)
     from rhoma.evaluate.benchmark import Benchmark
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.run import build_rhoma_index
 
     set_up_logging(quiet=quiet)
     targets = Benchmark(dataset).targets(database)
-    facts = build_rhoma_index(targets, out, model=model, device=device, threads=threads)
+    facts = build_rhoma_index(targets, out, model=Model(model, model_dir), device=device, threads=threads)
     logger.info("%s: %d windows in %.1f s", out, facts["windows"], facts["seconds"])
 
 
@@ -154,7 +160,8 @@ def run(
     indexes: Indexes = [],  # noqa: B006 (typer copies it)
     preset: PresetName = "quick",
     tools: Tools = None,
-    model: Model = None,
+    model: ModelName = None,
+    model_dir: ModelDir = None,
     database: Annotated[list[str] | None, typer.Option(help="Only this database; may be repeated.")] = None,
     *,
     threads: Threads,
@@ -164,6 +171,7 @@ def run(
     use_threads(threads)
     from rhoma.errors import InputError
     from rhoma.evaluate.benchmark import Benchmark
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.run import run_method
 
     set_up_logging(quiet=quiet)
@@ -177,7 +185,7 @@ def run(
         out,
         indexes=_indexes(indexes),
         databases=database,
-        model=model,
+        model=Model(model, model_dir),
         threads=threads,
     )
 
@@ -188,7 +196,8 @@ def ablate(
     out: Out,
     indexes: Indexes,
     preset: PresetName = "standard",
-    model: Model = None,
+    model: ModelName = None,
+    model_dir: ModelDir = None,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -197,6 +206,7 @@ def ablate(
     use_threads(threads)
     from rhoma.evaluate.benchmark import DECOYS, Benchmark
     from rhoma.evaluate.methods import ABLATIONS
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.presets import preset as settings_of
     from rhoma.evaluate.run import run_method
 
@@ -212,7 +222,7 @@ def ablate(
             out / f"{number:02d}",
             indexes=_indexes(indexes),
             databases=wanted,
-            model=model,
+            model=Model(model, model_dir),
             threads=threads,
             most_queries=most,
         )
@@ -224,7 +234,8 @@ def msa(
     out: Out,
     indexes: Indexes,
     preset: PresetName = "quick",
-    model: Model = None,
+    model: ModelName = None,
+    model_dir: ModelDir = None,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -233,6 +244,7 @@ def msa(
     use_threads(threads)
     from rhoma.errors import InputError
     from rhoma.evaluate.benchmark import PLAIN, Benchmark
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.msa import MSA, MSA_QUERIES, measure_alignments
     from rhoma.evaluate.presets import preset as settings_of
     from rhoma.evaluate.tables import write_table
@@ -243,7 +255,9 @@ def msa(
     if index_path is None or not (dataset / "seeds").is_dir():
         raise InputError("needs reference alignments and the index of the database 'plain'", path=dataset)
     most = settings_of(preset).alignment_queries
-    rows, single = measure_alignments(benchmark, index_path, most_queries=most, model=model, threads=threads)
+    rows, single = measure_alignments(
+        benchmark, index_path, most_queries=most, model=Model(model, model_dir), threads=threads
+    )
     out.mkdir(parents=True, exist_ok=True)
     write_table(out, "msa", MSA, rows)
     write_table(out, "msa_queries", MSA_QUERIES, single)
@@ -256,7 +270,8 @@ def embedding(
     rfam: Annotated[Path | None, typer.Option(help="Directory of the Rfam files; none for own sequences.")] = None,
     path: Annotated[Path | None, typer.Option("--split", help="Split file; the shipped encoder's without it.")] = None,
     preset: PresetName = "quick",
-    model: Model = None,
+    model: ModelName = None,
+    model_dir: ModelDir = None,
     device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where to embed.")] = "cpu",
     *,
     threads: Threads,
@@ -268,15 +283,16 @@ def embedding(
 
     from rhoma.evaluate.benchmark import Benchmark
     from rhoma.evaluate.embedding import EMBEDDING, measure_embedding
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.presets import preset as settings_of
     from rhoma.evaluate.splits import read_split
     from rhoma.evaluate.tables import write_table
-    from rhoma.models.embedder import load_embedder, shipped_bundle
+    from rhoma.models.embedder import shipped_bundle
 
     set_up_logging(quiet=quiet)
     rows, points = measure_embedding(
         Benchmark(dataset),
-        load_embedder(model, device=device, threads=threads),
+        Model(model, model_dir).load(device=device, threads=threads),
         rfam=rfam,
         split=read_split(path or shipped_bundle() / "split.tsv") if rfam is not None else (),
         most_families=settings_of(preset).embedding_families,

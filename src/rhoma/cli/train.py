@@ -225,7 +225,6 @@ def fetch(
     families: Annotated[int | None, typer.Option(min=1, help="Only so many families.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
     retries: Annotated[int, typer.Option(min=1, help="Attempts a file.")] = 5,
-    pause: Annotated[float, typer.Option(min=0, help="Seconds before the second attempt; then doubled.")] = 2.0,
     quiet: Quiet = False,
 ) -> None:
     """Fetch a release of Rfam and make the directory that training and evaluation read.
@@ -243,7 +242,6 @@ def fetch(
             families=families,
             workers=workers,
             retries=retries,
-            pause=pause,
             progress=tell,
         )
     logger.info("%s: Rfam %s, %d families", out, release, count)
@@ -256,17 +254,20 @@ def prepare(
     batch_size: Annotated[int, typer.Option(min=1, help="Families a batch.")] = 500,
     config: Settings = None,
     preset: Preset = None,
+    encoder: Annotated[str | None, typer.Option(help="Of the training.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Filter the sequences by length and write their families in batches, for 'deduplicate'.
 
-    The shortest and the longest sequence are those of the training's settings (min_length, max_length).
+    The shortest and the longest sequence are those of the training's settings (min_length, max_length). Settings that
+    'run' would refuse are refused here.
     """
     set_up_logging(quiet=quiet)
     from rhoma.train.prepare import write_batches
     from rhoma.train.settings import resolve
 
-    settings = resolve(preset=preset, file=config)
+    settings = resolve(preset=preset, file=config, given={"encoder": encoder})
+    settings.encoder_info()
     count = write_batches(
         rfam, out, batch_size=batch_size, min_length=settings.min_length, max_length=settings.max_length
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.metrics import average_precision_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -97,8 +98,12 @@ def roc1(judged: Judged) -> float:
 
 def average_precision(judged: Judged) -> float:
     """Returns the mean over the family of the precision at each member's rank; members not found are 0."""
-    ranks = np.flatnonzero(judged.true) + 1
-    return float((np.arange(1, len(ranks) + 1) / ranks).sum()) / judged.positives
+    found = int(judged.true.sum())
+    if not found:
+        return 0.0
+    # the list is in its order, ties included
+    ranks = np.arange(len(judged.true))
+    return float(average_precision_score(judged.true, -ranks)) * found / judged.positives
 
 
 def recall_at(judged: Judged, k: int) -> float:

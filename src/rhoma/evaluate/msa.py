@@ -15,6 +15,7 @@ from rhoma.errors import RhomaError
 from rhoma.evaluate.alignments import AlignmentFigures, columns_of, compare, merge_pairwise, rows_of_seed
 from rhoma.evaluate.benchmark import PLAIN
 from rhoma.evaluate.metrics import interval, mean
+from rhoma.evaluate.model import SHIPPED
 from rhoma.evaluate.run import spread
 from rhoma.io.stockholm import format_stockholm, read_stockholm
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rhoma.evaluate.benchmark import Benchmark
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.tables import Row
     from rhoma.hits import Hit
     from rhoma.sequences import Record
@@ -41,7 +43,7 @@ _METHODS = ("rhoma", "blastn", "mafft")
 
 
 def measure_alignments(
-    benchmark: Benchmark, index: Path, *, most_queries: int, model: Path | None = None, threads: int = 1
+    benchmark: Benchmark, index: Path, *, most_queries: int, model: Model = SHIPPED, threads: int = 1
 ) -> tuple[list[Row], list[Row]]:
     """Returns the rows of msa.tsv and those of single queries, on the database without flanks.
 
@@ -53,7 +55,7 @@ def measure_alignments(
         benchmark: with reference alignments.
         index: directory of ``evaluate index`` for the database without flanks.
         most_queries: as many, evenly spread.
-        model: model bundle.
+        model: of the index.
         threads: for searches and programs.
     """
     queries = spread(benchmark.queries(), most_queries)
@@ -124,15 +126,14 @@ def _region(name: str) -> tuple[str, int, int]:
 
 
 def _rhoma(
-    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
+    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Model, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.index.bundle import Index
-    from rhoma.models.embedder import load_embedder
     from rhoma.search import Database, SearchConfig
     from rhoma.search.batch import search_all, write_results
 
     del benchmark
-    embedder = load_embedder(model, device="cpu", threads=threads)
+    embedder = model.load(threads=threads)
     opened = Index.open(index / "index")
     database = Database(opened, window=opened.manifest.window, stride=opened.manifest.stride)
     results = search_all(queries, database, SearchConfig(threads=threads), embed=embedder.embed)
@@ -152,7 +153,7 @@ def _aligned(search: Path, queries: Sequence[Record], out: Path, threads: int) -
 
 
 def _mafft(
-    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
+    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Model, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.msa.mafft import mafft_alignment
     from rhoma.sequences import safe_name
@@ -170,7 +171,7 @@ def _mafft(
 
 
 def _blastn(
-    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Path | None, threads: int
+    benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Model, threads: int
 ) -> dict[str, Alignment]:
     from rhoma.evaluate.methods.base import Task
     from rhoma.evaluate.methods.blastn import Blastn, blast_table

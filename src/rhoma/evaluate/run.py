@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rhoma.evaluate.benchmark import DECOYS
 from rhoma.evaluate.methods import make
 from rhoma.evaluate.methods.base import Task
+from rhoma.evaluate.model import SHIPPED
 from rhoma.evaluate.ranking import measured, peak_megabytes, write_ranking
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     from rhoma.evaluate.benchmark import Benchmark
     from rhoma.evaluate.methods.base import Entry
+    from rhoma.evaluate.model import Model
     from rhoma.evaluate.ranking import Answer
+    from rhoma.models.embedder import Device
     from rhoma.sequences import Record
 
 logger = logging.getLogger(__name__)
@@ -71,7 +74,7 @@ def run_method(
     *,
     indexes: Mapping[str, Path] | None = None,
     databases: Sequence[str] | None = None,
-    model: Path | None = None,
+    model: Model = SHIPPED,
     threads: int = 1,
     most_queries: int | None = None,
 ) -> list[RunRow]:
@@ -83,7 +86,7 @@ def run_method(
         out: a directory; an earlier run there is replaced.
         indexes: database -> directory of ``evaluate index``, for methods of rhoma.
         databases: which ones; by default all, the decoys only for methods with E-values.
-        model: model bundle.
+        model: of the index, for methods of rhoma.
         threads: for the method.
         most_queries: only so many, spread evenly over the queries.
     """
@@ -178,14 +181,14 @@ def read_run(path: Path) -> tuple[str, str, list[RunRow]]:
 
 
 def build_rhoma_index(
-    targets: Path, out: Path, *, model: Path | None, device: str = "cpu", threads: int = 1
+    targets: Path, out: Path, *, model: Model, device: Device = "cpu", threads: int = 1
 ) -> dict[str, float]:
     """Returns what making an index took; writes ``<out>/index`` and ``<out>/build.json``.
 
     Args:
         targets: FASTA file of the database.
         out: a directory; an earlier index there is replaced.
-        model: model bundle; None is the shipped one.
+        model: makes the vectors.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: for embedding.
 
@@ -194,12 +197,11 @@ def build_rhoma_index(
     """
     from rhoma.index.build import build_index
     from rhoma.io.fasta import read_fasta
-    from rhoma.models.embedder import load_embedder
     from rhoma.store import write_store
 
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    embedder = load_embedder(model, device=device, threads=threads)  # type: ignore[arg-type]
+    embedder = model.load(device=device, threads=threads)
     records, _ = read_fasta(targets, skip="short")
     with measured() as embedding:
         store = write_store(out / "store", records, embedder)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from rhoma import tools
 from rhoma.artifacts import atomic_write
@@ -169,26 +171,16 @@ def _write(path: Path, sequences: Iterable[str]) -> None:
 
 def components(families: Iterable[str], clans: Mapping[str, str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Returns family -> the first family, alphabetically, of its component under clans and edges."""
-    parent = {family: family for family in families}
-
-    def root(family: str) -> str:
-        while parent[family] != family:
-            parent[family] = parent[parent[family]]
-            family = parent[family]
-        return family
-
-    def join(a: str, b: str) -> None:
-        first, second = sorted((root(a), root(b)))
-        parent[second] = first
-
+    names = sorted(set(families))
+    place = {name: number for number, name in enumerate(names)}
     by_clan: dict[str, str] = {}
-    for family in sorted(parent):
-        if clans.get(family):
-            join(family, by_clan.setdefault(clans[family], family))
-    for a, b in edges:
-        if a in parent and b in parent:
-            join(a, b)
-    return {family: root(family) for family in sorted(parent)}
+    mates = [(name, by_clan.setdefault(clans[name], name)) for name in names if clans.get(name)]
+    pairs = np.array([(place[a], place[b]) for a, b in [*mates, *edges] if a in place and b in place], dtype=np.int64)
+    rows, columns = pairs.reshape(-1, 2).T
+    graph = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(names), len(names)))
+    _, labels = connected_components(graph, directed=False)
+    _, firsts, component = np.unique(labels, return_index=True, return_inverse=True)
+    return {name: names[firsts[number]] for name, number in zip(names, component, strict=True)}
 
 
 def assign(

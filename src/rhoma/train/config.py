@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma.train.augment import AugmentConfig
-from rhoma.train.precision import Precision  # noqa: TC001 - pydantic reads it
+
+Precision = Literal["auto", "bf16", "fp32"]
 
 
 class TrainConfig(BaseModel):

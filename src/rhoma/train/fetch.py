@@ -9,17 +9,17 @@ of MySQL, the columns as in rfam-production: accession first, name second, type 
 from __future__ import annotations
 
 import gzip
-import hashlib
-import http.client
+import io
 import json
 import logging
 import re
-import time
-import urllib.error
-import urllib.request
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pooch
+from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException
 
 from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from requests import Response
+
 logger = logging.getLogger(__name__)
 
 BASE_URL = "https://ftp.ebi.ac.uk/pub/databases/Rfam"
@@ -40,12 +42,14 @@ _RELEASE = re.compile(r"CURRENT|\d{1,3}\.\d{1,2}")
 _ACCESSION = re.compile(r"RF\d{5}")
 _NAME_COLUMN, _TYPE_COLUMN = 1, 18
 _SUMS = ("md5sum.txt", "md5_checksums.txt", "MD5SUMS")
-_CHUNK = 1 << 18
+_ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.GONE)
+# what a transfer that breaks off loses at most
+_CHUNK = 1 << 14
 _TIMEOUT = 60.0
 
 
-class _Truncated(Exception):
-    """A transfer ended before its announced length."""
+class _Broken(ValueError):
+    """A transfer that is worth another attempt; pooch tries again after a ValueError."""
 
 
 def fetch_release(
@@ -56,7 +60,6 @@ def fetch_release(
     families: int | None = None,
     workers: int = 4,
     retries: int = 5,
-    pause: float = 2.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Return the number of families of the Rfam directory that it makes in `out`.
@@ -72,7 +75,6 @@ def fetch_release(
         families: only so many, in the order of the seed file.
         workers: files at a time.
         retries: attempts a file.
-        pause: seconds before the second attempt, doubled for each further one.
         progress: told (files done, files in all).
 
     Raises:
@@ -83,7 +85,7 @@ def fetch_release(
     root = f"{base_url.rstrip('/')}/{release}"
     store = out / "release"
     store.mkdir(parents=True, exist_ok=True)
-    fetcher = _Fetcher(root, store, retries, pause, _read_checksums(out))
+    fetcher = _Fetcher(root, store, retries, _read_checksums(out))
     try:
         for name in (_SEED, _CLANS, _TABLE):
             fetcher.get(name)
@@ -103,109 +105,113 @@ def fetch_release(
 
 
 class _Fetcher:
-    """Fetches files of one release into a directory."""
+    """Fetches files of one release into a directory.
 
-    def __init__(self, root: str, store: Path, retries: int, pause: float, sums: dict[str, str]) -> None:
+    pooch asks again, checks a sum where one is known, and puts a file in place when it is whole. It begins every
+    attempt anew, so the part that an attempt leaves is kept and continued here.
+    """
+
+    def __init__(self, root: str, store: Path, attempts: int, sums: dict[str, str]) -> None:
         self.root = root
         self.store = store
-        self.retries = retries
-        self.pause = pause
+        self.attempts = attempts
         self.sums = sums
-        self.stated = self._stated_sums()
+        # its lines would be two a file
+        pooch.get_logger().setLevel("WARNING")
+        known = {name: f"md5:{digest}" for name, digest in self._stated_sums().items()}
+        known |= {name: f"sha256:{digest}" for name, digest in sums.items()}
+        self.pooch = pooch.create(path=store, base_url=f"{root}/", registry=known, retry_if_failed=attempts - 1)
 
     def get(self, name: str) -> Path:
         """Return the path of a file that is whole, after fetching what is missing of it."""
         path = self.store / name
-        if path.is_file():
-            if self.sums.get(name) == sha256_file(path):
-                return path
-            # whole by its name, but unknown or changed: not to be trusted
-            path.unlink()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        for attempt in range(self.retries):
-            if attempt:
-                time.sleep(self.pause * 2 ** (attempt - 1))
-            try:
-                self._transfer(f"{self.root}/{name}", part)
-                self._check(name, part)
-            except _Truncated as error:
-                problem = str(error)
-                logger.info("%s: %s; attempt %d of %d", name, problem, attempt + 1, self.retries)
-                continue
-            part.rename(path)
+        self.pooch.registry.setdefault(name, None)
+        try:
+            self.pooch.fetch(name, downloader=self._download)
+        except (ValueError, RequestException) as error:
+            raise InputError(
+                f"{error} after {self.attempts} attempts",
+                path=f"{self.root}/{name}",
+                remedy="run the same command again later: it goes on where it stopped",
+            ) from error
+        if name not in self.sums:
             self.sums[name] = sha256_file(path)
-            return path
-        raise InputError(
-            f"{problem} after {self.retries} attempts",
-            path=f"{self.root}/{name}",
-            remedy="run the same command again later: it goes on where it stopped",
-        )
+        return path
 
-    def _transfer(self, url: str, part: Path) -> None:
-        have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(url, headers={"User-Agent": "rhoma"})
-        if have:
-            request.add_header("Range", f"bytes={have}-")
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
-                partial = reply.status == 206
-                length = reply.headers.get("Content-Length")
-                got = 0
-                with part.open("ab" if partial else "wb") as handle:
-                    while chunk := reply.read(_CHUNK):
-                        handle.write(chunk)
-                        got += len(chunk)
-            if length is not None and got < int(length):
-                raise _Truncated(f"is truncated ({got} of {length} bytes)")
-        except urllib.error.HTTPError as error:
-            if error.code == 416:
-                # nothing is left to send: the part is the whole, or not the file at all; `_check` tells
-                return
-            if error.code in (404, 403, 410):
-                raise InputError(
-                    f"the server does not have it (status {error.code})",
-                    path=url,
-                    remedy="check the release (--release) and the server (--base-url)",
-                ) from error
-            raise _Truncated(f"the server answers with status {error.code}") from error
-        except http.client.IncompleteRead as error:
-            raise _Truncated("is truncated") from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            raise _Truncated(f"cannot be reached ({getattr(error, 'reason', error)})") from error
+    def _download(self, url: str, target: str, _pooch: Any) -> None:
+        """Write a file as the server has it to `target`.
 
-    def _check(self, name: str, part: Path) -> None:
-        """Refuse a file that is no whole gzip, or differs from the MD5 that the server states."""
+        Raises:
+            InputError: the server does not have it.
+            _Broken: it did not come as a whole, or is damaged.
+        """
+        name = url.removeprefix(f"{self.root}/")
+        part = self.store / f"{name}.part"
         try:
-            if name.endswith(".gz"):
-                with gzip.open(part) as handle:
-                    while handle.read(_CHUNK):
-                        pass
-            stated = self.stated.get(name)
-            if stated is not None and _md5(part) != stated:
-                part.unlink()
-                raise _Truncated("does not match the server's MD5")
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            # a file cut on the server's side is not mended by asking for the rest: start again
-            part.unlink()
-            raise _Truncated(f"is truncated or damaged ({error})") from error
+            with part.open("ab") as handle:
+                _continue(url, handle)
+            _check_gzip(part)
+        except _Broken as error:
+            logger.info("%s: %s", name, error)
+            raise
+        part.replace(target)
 
     def _stated_sums(self) -> dict[str, str]:
         """Return the MD5 sums that the release states, by file name; none where it has no such list."""
         for name in _SUMS:
+            content = io.BytesIO()
             try:
-                with urllib.request.urlopen(f"{self.root}/{name}", timeout=_TIMEOUT) as reply:
-                    lines = reply.read(1 << 24).decode("utf-8", "replace").splitlines()
-            except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException):
+                pooch.HTTPDownloader(timeout=_TIMEOUT)(f"{self.root}/{name}", content, None)
+            except RequestException:
                 continue
+            lines = content.getvalue().decode("utf-8", "replace").splitlines()
             found = (re.fullmatch(r"([0-9a-f]{32})\s+\*?(?:\./)?(\S+)", line) for line in lines)
             return {match[2]: match[1] for match in found if match}
         return {}
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _continue(url: str, part: BinaryIO) -> None:
+    """Append to `part` what is missing of the file at `url`, or the whole where the server does not send parts."""
+    have = part.tell()
+
+    def restart(response: Response, **_: object) -> None:
+        if response.status_code == HTTPStatus.OK:
+            part.truncate(0)
+
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    download = pooch.HTTPDownloader(chunk_size=_CHUNK, timeout=_TIMEOUT, headers=headers, hooks={"response": restart})
+    try:
+        download(url, part, None)
+    except HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in _ABSENT:
+            raise InputError(
+                f"the server does not have it (status {status})",
+                path=url,
+                remedy="check the release (--release) and the server (--base-url)",
+            ) from error
+        # nothing left to send: the part is the whole, or not the file at all, which its check tells
+        if status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise _Broken(f"the server answers with status {status}") from error
+    except ChunkedEncodingError as error:
+        found = re.search(r"(\d+) bytes read, (\d+) more", str(error))
+        told = f" ({found[1]} of {int(found[1]) + int(found[2])} bytes)" if found else ""
+        raise _Broken(f"is truncated{told}") from error
+    except RequestException as error:
+        raise _Broken(f"cannot be reached ({error})") from error
+
+
+def _check_gzip(path: Path) -> None:
+    """Refuse, and delete, what is no whole gzip: a file cut on the server is not mended by asking for the rest."""
+    if ".gz" not in path.suffixes:
+        return
+    try:
+        with gzip.open(path) as handle:
+            while handle.read(_CHUNK):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        path.unlink()
+        raise _Broken(f"is truncated or damaged ({error})") from error
 
 
 def _read_checksums(out: Path) -> dict[str, str]:

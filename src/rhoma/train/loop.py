@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from rhoma.models.encoders.protocol import TokenBatch
     from rhoma.models.network import HomologyNetwork
     from rhoma.train.auxiliary import Auxiliary
-    from rhoma.train.config import TrainConfig
-    from rhoma.train.precision import Precision
+    from rhoma.train.config import Precision, TrainConfig
     from rhoma.train.sampler import Batch, Sampler
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.metrics import average_precision_score
 
 from rhoma.errors import InputError
 from rhoma.train.augment import decode
@@ -158,9 +159,8 @@ class Validation:
         for family, score in zip(self.query_family, scores, strict=True):
             true = self.target_family == family
             keep = true | (clans[self.target_family] != self.clans[family])
-            hits = true[keep][np.argsort(-score[keep], kind="stable")]
-            found = np.cumsum(hits)
-            precision = (found[hits] / (np.flatnonzero(hits) + 1)).mean()
+            found = np.cumsum(true[keep][np.argsort(-score[keep], kind="stable")])
+            precision = average_precision_score(true[keep], score[keep])
             at10, at100, at1000 = (found[min(k, len(found)) - 1] for k in (10, 100, 1000))
             rows.append((precision, at10 / min(found[-1], 10), at100 / found[-1], at1000 / found[-1]))
         return dict(zip(("map", "recall10", "recall100", "recall1000"), np.array(rows).T, strict=True))

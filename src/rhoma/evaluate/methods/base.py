@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rhoma.evaluate.model import SHIPPED, Model
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -22,7 +24,7 @@ class Task:
         work: an empty directory of the method's own.
         threads: it may use.
         index: index bundle of the database, for methods of rhoma.
-        model: model bundle; None is the shipped one.
+        model: for methods of rhoma.
         seeds: directory with the families' reference alignments, for the oracle; None where there are none.
         families: query -> family, for the oracle.
         shared: keeps what depends on the query alone from one database to the next.
@@ -34,7 +36,7 @@ class Task:
     work: Path
     threads: int = 1
     index: Path | None = None
-    model: Path | None = None
+    model: Model = SHIPPED
     seeds: Path | None = None
     families: Mapping[str, str] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)

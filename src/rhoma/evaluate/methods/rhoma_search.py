@@ -36,7 +36,6 @@ class RhomaSearch:
     def build(self) -> list[Path]:
         """Returns the index bundle, which is made beforehand, and opens it and the model."""
         from rhoma.index.bundle import Index
-        from rhoma.models.embedder import load_embedder
         from rhoma.search import Database, SearchConfig
 
         if self._task.index is None:
@@ -44,7 +43,7 @@ class RhomaSearch:
         self._config: SearchConfig = SearchConfig(**self._options)
         shared = self._task.shared
         if "embedder" not in shared:
-            shared["embedder"] = load_embedder(self._task.model, device="cpu", threads=self._task.threads)
+            shared["embedder"] = self._task.model.load(threads=self._task.threads)
         self._embedder = shared["embedder"]
         self._index = Index.open(self._task.index)
         manifest = self._index.manifest
