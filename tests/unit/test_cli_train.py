@@ -51,7 +51,7 @@ def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_confi
     # the bundle names no place of this machine
     for path in out.iterdir():
         assert str(tmp_path).encode() not in path.read_bytes()
-    assert load_embedder(out).embed(["ACGUACGU"]).shape == (1, 32)
+    assert load_embedder(out).embed(["ACGUACGU"]).shape == (1, 16)
 
     assert resolve(file=out / "config.yaml").model_dump(mode="json") == training["config"]
 
