@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhoma.errors import InputError
-from rhoma.io.m8 import read_anchors
 from rhoma.search.regions import Region, merge_regions
 from rhoma.sequences import reverse_complement
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LENGTHS = np.array([50, 400, 1000])
 stretches = st.lists(
@@ -60,30 +52,3 @@ def test_a_place_in_a_region_is_found_on_the_target(target: str, start: int, siz
         low, high = region.locate(start, start + size)
         found = target[low:high] if strand == "+" else reverse_complement(target[low:high])
         assert found == letters[start : start + size]
-
-
-def test_anchors_know_their_strand_whichever_side_is_turned(tmp_path: Path) -> None:
-    path = tmp_path / "hits.m8"
-    rest = "\t1e-5\t50"
-    path.write_text(
-        f"q\ta\t0.9\t20\t1\t0\t1\t20\t101\t120{rest}\n"
-        f"q\tb\t0.9\t20\t1\t0\t1\t20\t120\t101{rest}\n"
-        f"# a comment\n\nr\tc\t0.9\t20\t1\t0\t20\t1\t101\t120{rest}\n"
-    )
-    anchors = read_anchors(path)
-    assert [(a.name, a.strand, a.start, a.end, a.qstart, a.qend) for a in anchors["q"]] == [
-        ("a", "+", 100, 120, 0, 20),
-        ("b", "-", 100, 120, 0, 20),
-    ]
-    assert anchors["r"][0].strand == "-"
-
-
-def test_what_is_no_m8_is_refused_by_line(tmp_path: Path) -> None:
-    path = tmp_path / "hits.m8"
-    with pytest.raises(InputError, match="no such file"):
-        read_anchors(path)
-    path.write_text("q\ta\t0.9\t20\t1\t0\t1\t20\tx\t120\n")
-    with pytest.raises(InputError, match="line 1"):
-        read_anchors(path)
-    path.write_text("")
-    assert read_anchors(path) == {}

@@ -68,7 +68,8 @@ def _row(hit: Hit) -> str:
 def write_hits_tsv(path: Path, hits: Iterable[Hit]) -> None:
     """Writes ``hits.tsv``: a header line, then one row a hit in the order of :func:`sort_hits`."""
     with atomic_write(path) as partial:
-        partial.write_text("".join(f"{line}\n" for line in ("\t".join(COLUMNS), *map(_row, sort_hits(hits)))))
+        lines = ("\t".join(COLUMNS), *map(_row, sort_hits(hits)))
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _float(text: str) -> float:
@@ -84,8 +85,8 @@ def read_hits_tsv(path: Path) -> list[Hit]:
     """
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="run 'query search' first")
-    lines = path.read_text().splitlines()
-    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    if tuple(lines[0].split("\t")) != COLUMNS:
         raise ArtefactError("the header is not that of a hits table", path=path, remedy="write it again")
     hits = []
     for number, line in enumerate(lines[1:], start=2):
@@ -130,7 +131,10 @@ def read_labels(path: Path) -> dict[str, tuple[str, str]]:
     """
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="give a TSV with the columns id, family, clan")
-    lines = path.read_text().splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is no UTF-8 text ({error})", path=path, remedy="save it as UTF-8") from None
     header = lines[0].split("\t") if lines else []
     if header not in (["id", "family", "clan"], ["id", "family"]):
         raise InputError("the header of a labels file is: id, family, clan (tab-separated)", path=path)

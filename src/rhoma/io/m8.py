@@ -51,11 +51,13 @@ def read_anchors(path: Path) -> dict[str, list[Anchor]]:
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="give the m8 table of this batch")
     anchors: dict[str, list[Anchor]] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        # a comment has no columns; a name may begin with "#"
+        if not line.strip() or (line.startswith("#") and "\t" not in line):
             continue
         cells = line.split("\t")
         try:
+            query, target = cells[:2]
             qstart, qend, tstart, tend = (int(cell) for cell in cells[6:10])
         except ValueError:
             raise InputError(
@@ -63,7 +65,7 @@ def read_anchors(path: Path) -> dict[str, list[Anchor]]:
             ) from None
         strand = "+" if (qstart <= qend) == (tstart <= tend) else "-"
         (qlow, qhigh), (low, high) = sorted((qstart, qend)), sorted((tstart, tend))
-        anchors.setdefault(cells[0], []).append(Anchor(cells[1], strand, low - 1, high, qlow - 1, qhigh))
+        anchors.setdefault(query, []).append(Anchor(target, strand, low - 1, high, qlow - 1, qhigh))
     return anchors
 
 
@@ -83,12 +85,12 @@ def write_m8(path: Path, hits: Iterable[Hit]) -> None:
             f"\t{hit.qstart}\t{hit.qend}\t{start}\t{end}\t{format_evalue(hit.evalue)}\t{bits:.1f}\n"
         )
     with atomic_write(path) as partial:
-        partial.write_text("".join(lines))
+        partial.write_text("".join(lines), encoding="utf-8")
 
 
 def merge_m8(paths: Iterable[Path], out: Path) -> None:
     """Writes several ``hits.m8`` as one, by (query, E-value), keeping the order of the files within."""
-    lines = [line for path in paths for line in path.read_text().splitlines()]
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
     lines.sort(key=lambda line: (line.split("\t")[0], float(line.split("\t")[10])))
     with atomic_write(out) as partial:
-        partial.write_text("".join(f"{line}\n" for line in lines))
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

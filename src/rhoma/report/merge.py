@@ -8,6 +8,7 @@ from rhoma.artifacts import atomic_write
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
+from rhoma.io.tblout import merge_tblout
 from rhoma.msa.quality import format_quality
 
 if TYPE_CHECKING:
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.report.collect import Run
-
-
-def _merge_tblout(paths: Sequence[Path], out: Path) -> None:
-    """Writes Infernal's tables as one, with the comment lines of the first at the top and no others."""
-    head: list[str] = []
-    rows: list[str] = []
-    for path in paths:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if not head:
-            first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-            head = lines[:first]
-        rows += [line for line in lines if line and not line.startswith("#")]
-    with atomic_write(out) as partial:
-        partial.write_text("".join(f"{line}\n" for line in [*head, *rows]), encoding="utf-8")
 
 
 def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
@@ -49,7 +36,7 @@ def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
     tables = [path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()]
     if tables:
         written.append(out / "hits.tblout")
-        _merge_tblout(tables, written[-1])
+        merge_tblout(tables, written[-1])
     if run.left_out is not None:
         written.append(out / SKIPPED_RECORDS)
         write_skipped(written[-1], run.left_out)

@@ -48,7 +48,8 @@ def write_multiqc(run: Run, out: Path, *, evalue: float) -> None:
     for query in run.queries:
         passing, quality = query.passing(evalue), query.quality
         cells: list[object] = [
-            query.name,
+            # a line that begins with "#" would be one of settings
+            query.name.replace("#", "%23", 1) if query.name.startswith("#") else query.name,
             query.length,
             len(passing),
             format_evalue(query.hits[0].evalue) if query.hits else "",

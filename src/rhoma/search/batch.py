@@ -16,6 +16,7 @@ from rhoma.errors import ArtefactError
 from rhoma.hits import label_hits, sort_hits
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
+from rhoma.io.tblout import write_tblout
 from rhoma.search.engine import SearchResult, search
 from rhoma.search.piece import QueryVectors, embed_queries
 from rhoma.sequences import safe_name
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from rhoma.search.piece import Embed
     from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
-
-_TABLE_HEADER = (
-    "#target name accession query name accession mdl mdl from mdl to seq from seq to strand trunc pass gc"
-    " bias score E-value inc description of target"
-)
 
 
 def stored_vectors(store: EmbeddingStore, query: Record) -> QueryVectors:
@@ -133,8 +129,7 @@ def write_results(
         write_hits_tsv(work / "hits.tsv", hits)
         write_m8(work / "hits.m8", hits)
         if covariance:
-            lines = [_TABLE_HEADER, *(line for result in results for line in result.cm_hits)]
-            (work / "hits.tblout").write_text("".join(f"{line}\n" for line in lines))
+            write_tblout(work / "hits.tblout", [line for result in results for line in result.cm_hits])
         rounds = ["query\tpiece\tround\tshortlist\tregions\tincluded\tnew"]
         timings = ["query\tstage\tseconds"]
         for result in results:
