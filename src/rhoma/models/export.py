@@ -73,7 +73,7 @@ class _FromTape(nn.Module):
         encoder, tape = self.network.encoder, self.tape
         assert isinstance(encoder, WordsEncoder)
         whole, rest = divmod(tape.window - tape.width + 1, tape.stride)
-        blocks = encoder.matches(ids)[0].unflatten(1, (-1, tape.stride))
+        blocks = encoder.matches(ids)[0].reshape(encoder.hidden_size, -1, tape.stride)
         begun = torch.linalg.vector_norm(blocks[..., :rest], dim=2).square()
         full = begun + torch.linalg.vector_norm(blocks[..., rest:], dim=2).square()
         squares = begun[:, whole : whole + tape.windows] if rest else torch.zeros_like(begun[:, : tape.windows])

@@ -157,49 +157,53 @@ def train(
     report: Callable[[int, dict[str, float]], None] | None = None,
     auxiliary: Auxiliary | None = None,
     whiten: Callable[[HomologyNetwork], None] | None = None,
-    whiten_every: int = 0,
+    map_rate: float = 0.0,
 ) -> list[dict[str, float]]:
     """Return the log, one entry a step (step, loss, rate, and what `validate` gave), after training in place.
 
     A checkpoint in `out` is continued: batches and dropout depend on the step alone, so the series of losses is
     the one an undisturbed training has. Where `validate` gives a key `score`, the network ends as it was at the
     best score, and training stops early after `patience` validations without a better one. Under
-    torch.distributed the first rank validates and writes. With `whiten_every` the loss is that of whitened vectors, and
-    `whiten` fits the whitening before the first step and again after every so many.
+    torch.distributed the first rank validates and writes. With `map_rate` the loss is that of whitened vectors:
+    `whiten` fits the whitening before the first step, and it is trained at this share of the learning rate.
 
     Raises:
         DeviceMemoryError: the device's memory does not hold a micro-batch.
         ArtefactError: the checkpoint in `out` belongs to another configuration.
     """
     modules = [network] if auxiliary is None else [network, auxiliary]
+    mapped: list[torch.nn.Parameter] = []
+    if network.whitening is not None and map_rate:
+        mapped = list(network.whitening.requires_grad_().parameters())
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim > 1]
-    plain = [p for p in trained if p.ndim <= 1]
+    others = [p for p in trained if all(p is not one for one in mapped)]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay, "share": 1.0},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "share": 1.0},
+        {"params": mapped, "weight_decay": 0.0, "share": map_rate},
+    ]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
+        [group for group in groups if group["params"]], lr=config.learning_rate, betas=(0.9, 0.98)
     )
     loss = HomologyLoss(config.temperature, config.clan)
     log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
     since_best = _since_best(log)
     rank, _ = world()
+    if mapped and whiten is not None and not log:
+        network.eval()
+        whiten(network)
     network.train()
     for step, batch in _batches(sampler, len(log), config.steps):
         if config.patience and since_best >= config.patience:
             break
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         optimizer.zero_grad(set_to_none=True)
-        if whiten is not None and whiten_every and step % whiten_every == 0:
-            network.eval()
-            whiten(network)
-            network.train()
         torch.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank)
         extra = None if auxiliary is None else auxiliary.losses(network, step)
         try:
-            value = backward(network, loss, batch, config, extra, network if whiten_every else None)
+            value = backward(network, loss, batch, config, extra, network if mapped else None)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 "the GPU's memory does not hold the batch. Remedy: a smaller --micro-batch"
@@ -225,6 +229,8 @@ def train(
             save_checkpoint(out, network, optimizer, config, log, best, auxiliary)
     if best is not None:
         restore(network, best[1])
+    if network.whitening is not None:
+        network.whitening.requires_grad_(False)
     network.eval()
     return log
 
@@ -249,7 +255,8 @@ def _validated(network: HomologyNetwork, validate: Callable[[HomologyNetwork], d
         # which fits the whitening anew; the loss goes on with the one that all ranks have
         whitening = copy.deepcopy(network.whitening)
         figures = [validate(network)]
-        network.whitening = whitening
+        if network.whitening is not None and whitening is not None:
+            network.whitening.load_state_dict(whitening.state_dict())
         network.train()
     if ranks > 1:
         dist.broadcast_object_list(figures, src=0)

@@ -79,7 +79,7 @@ class Validate:
     def __init__(self, families: list[Family], negatives: list[Family], config: RunConfig) -> None:
         window = config.train.augment.window
         self.negatives, self.window, self.power = negatives, window, config.power
-        self.whitened = config.whitens_every() > 0
+        self.whitened = config.rate_of_map() > 0
         self.retrieval = Validation(
             families,
             negatives,
@@ -185,7 +185,7 @@ def train_bundle(
         report=report,
         auxiliary=auxiliary,
         whiten=lambda n: fit_whitening(n, families, config.train.augment.window, config.power),
-        whiten_every=config.whitens_every(),
+        map_rate=config.rate_of_map(),
     )
     figures = best_figures(log)
     if rank == 0:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORDS = "words"
-# steps: often enough for the axes to follow the words, rare enough to cost a twentieth of the time
-_WHITEN_EVERY = 50
+# the map has a few large weights and many small ones, and is begun close to where it ends
+_MAP_RATE = 0.01
 # the settings beside a model, or beside a training that runs
 SETTINGS = "config.yaml"
 
@@ -38,8 +38,9 @@ class RunConfig(BaseModel):
         cache: keep the states of a frozen encoder on disk.
         whitened: axes kept of the whitened vector; 0 leaves the head's vector as it is.
         power: of the whitening: 1 levels all axes, 0 leaves their variances.
-        whiten_every: the loss is that of whitened vectors, whose whitening is fitted again every so many steps; 0: the
-            loss is that of the head's vectors, and whitening is the last step. None: 50 for ``words``, else 0.
+        map_rate: the loss is that of vectors whose linear map begins as the whitening and is trained too, at this share
+            of the learning rate; the whitening is fitted again at the end. 0: the loss is that of the head's vectors,
+            and whitening is the last step alone. None: 0.01 for ``words``, else 0.
         cm_samples: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
         start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
@@ -55,9 +56,9 @@ class RunConfig(BaseModel):
     encoder: str = WORDS
     sizes: dict[str, Any] = {}
     head: dict[str, Any] = {}
-    whitened: int = Field(default=512, ge=0)
-    power: float = Field(default=0.75, ge=0, le=1)
-    whiten_every: int | None = Field(default=None, ge=0)
+    whitened: int = Field(default=640, ge=0)
+    power: float = Field(default=0.65, ge=0, le=1)
+    map_rate: float | None = Field(default=None, ge=0)
     lora: int = Field(default=0, ge=0)
     gradient_checkpointing: bool = False
     cache: bool = False
@@ -73,13 +74,13 @@ class RunConfig(BaseModel):
         kind = {"kind": "norm"} if self.encoder == WORDS else {}
         return kind | self.head | {"whitened": self.whitened}
 
-    def whitens_every(self) -> int:
-        """Return after how many steps the whitening that the loss sees is fitted again; 0 where it sees none."""
+    def rate_of_map(self) -> float:
+        """Return at which share of the learning rate the whitening's map is trained; 0 where the loss sees none."""
         if not self.whitened:
-            return 0
-        if self.whiten_every is None:
-            return _WHITEN_EVERY if self.encoder == WORDS else 0
-        return self.whiten_every
+            return 0.0
+        if self.map_rate is None:
+            return _MAP_RATE if self.encoder == WORDS else 0.0
+        return self.map_rate
 
     def encoder_info(self) -> EncoderInfo:
         """Return the encoder as a bundle's manifest names it, without the hash of its weights.

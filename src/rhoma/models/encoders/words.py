@@ -34,7 +34,7 @@ class WordsConfig(BaseModel):
     """Sizes of the words encoder.
 
     Attributes:
-        filters: number of words.
+        filters: number of words; the second half are the reverse complements of the first.
         width: letters of a word.
         threshold: letters beyond which a word matches, before training.
         max_length: longest sequence in nucleotides.
@@ -43,18 +43,20 @@ class WordsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    filters: int = Field(default=1024, ge=1)
-    width: int = Field(default=12, ge=1)
-    threshold: float = Field(default=6.0, ge=0)
+    filters: int = Field(default=2048, ge=2, multiple_of=2)
+    width: int = Field(default=11, ge=1)
+    threshold: float = Field(default=3.0, ge=0)
     max_length: int = Field(default=1022, ge=1)
     seed: int = 0
 
 
 class WordsEncoder(nn.Module):
-    """Rectified matches of words that lie within the sequence; the state at a nucleotide is of words that begin there.
+    """Squared rectified matches of words; the state at a nucleotide is of the words that begin there.
 
+    Squares, and their norms, let one nearly whole word count far more than many half ones.
     States whose word would reach over the sequence's end are zero, so what a window holds does not depend on what
-    stands beside it.
+    stands beside it. A word and its reverse complement share their weights: the reverse complement of a sequence has
+    the same norms, with the halves exchanged.
     """
 
     kind = "words"
@@ -65,11 +67,11 @@ class WordsEncoder(nn.Module):
         self.hidden_size = config.filters
         self.max_length = config.max_length
         letters = torch.randint(
-            _BASES, (config.filters, config.width), generator=torch.Generator().manual_seed(config.seed)
+            _BASES, (config.filters // 2, config.width), generator=torch.Generator().manual_seed(config.seed)
         )
-        # (filters, bases, width), as a convolution takes it
-        self.filters = nn.Parameter(functional.one_hot(letters, _BASES).transpose(1, 2).float().contiguous())
-        self.bias = nn.Parameter(torch.full((config.filters,), -config.threshold))
+        # (words, bases, width), as a convolution takes it
+        self.words = nn.Parameter(functional.one_hot(letters, _BASES).transpose(1, 2).float().contiguous())
+        self.bias = nn.Parameter(torch.full((config.filters // 2,), -config.threshold))
         self._table = lookup_table(COMPACT_VOCABULARY, unknown=5)
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
@@ -78,8 +80,8 @@ class WordsEncoder(nn.Module):
         return TokenBatch(torch.from_numpy(ids), torch.from_numpy(attention), torch.from_numpy(residues))
 
     def matches(self, ids: Tensor) -> Tensor:
-        """Return rectified matches (b, filters, t - width + 1) of the words in `ids` (b, t), t at least the width."""
-        return functional.relu(functional.conv1d(self._seen(ids), self.filters, self.bias))
+        """Return the matches (b, filters, t - width + 1) of the words in `ids` (b, t), t at least the width."""
+        return functional.relu(functional.conv1d(self._seen(ids), *self._filters())).square()
 
     def encode(self, batch: TokenBatch) -> Tensor:
         """Return the states, (b, t, filters)."""
@@ -90,8 +92,13 @@ class WordsEncoder(nn.Module):
     def norms(self, batch: TokenBatch) -> Tensor:
         """Return the Euclidean norms (b, filters) of the states over each sequence, with gradients."""
         seen = self._seen(self._long_enough(batch.ids))
-        norms: Tensor = MatchNorms.apply(seen, self._within(batch.residues), self.filters, self.bias)
+        norms: Tensor = MatchNorms.apply(seen, self._within(batch.residues), *self._filters())
         return norms
+
+    def _filters(self) -> tuple[Tensor, Tensor]:
+        """Return filters (f, 4, width) and biases (f,): the words, then their reverse complements."""
+        # A, C, G, U: the complement of a base is as far from the other end
+        return torch.cat([self.words, self.words.flip(1, 2)]), self.bias.repeat(2)
 
     def _long_enough(self, ids: Tensor) -> Tensor:
         """Return `ids` padded to the length of a word."""
@@ -100,7 +107,7 @@ class WordsEncoder(nn.Module):
     def _seen(self, ids: Tensor) -> Tensor:
         """Return (b, 4, t) which base stands where."""
         bases = torch.arange(1, _BASES + 1, device=ids.device)[:, None]
-        return (ids.unsqueeze(1) == bases).to(self.filters.dtype)
+        return (ids.unsqueeze(1) == bases).to(self.words.dtype)
 
     def _within(self, residues: Tensor) -> Tensor:
         """Return (b, words) whether the word that begins here ends in the sequence; always for the first one."""
@@ -110,7 +117,7 @@ class WordsEncoder(nn.Module):
 
 
 class MatchNorms(torch.autograd.Function):
-    """Norms of rectified matches over positions, a few sequences at a time, forward and backward.
+    """Norms of squared rectified matches over positions, a few sequences at a time, forward and backward.
 
     What autograd would keep, half a megabyte a window and thousand words, is made a second time instead.
     """
@@ -121,7 +128,7 @@ class MatchNorms(torch.autograd.Function):
         ctx.save_for_backward(seen, within, filters, bias)
         weights = _weights(filters)
         squares = [
-            torch.addmm(bias, words, weights).relu_().square_().view(rows, -1, len(filters)).sum(dim=1)
+            torch.addmm(bias, words, weights).relu_().square_().square_().view(rows, -1, len(filters)).sum(dim=1)
             for words, rows in _parts(seen, within, filters.shape[2])
         ]
         ctx.norms = smoothed(torch.cat(squares))
@@ -131,12 +138,12 @@ class MatchNorms(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor, Tensor]:
         """Return the gradients of filters and bias."""
         seen, within, filters, bias = ctx.saved_tensors
-        scale = gradients[0] / ctx.norms
+        scale = 2 * gradients[0] / ctx.norms
         weights = _weights(filters)
         of_weights, of_bias = torch.zeros_like(weights), torch.zeros_like(bias)
         row = 0
         for words, rows in _parts(seen, within, filters.shape[2]):
-            slope = torch.addmm(bias, words, weights).relu_().view(rows, -1, len(filters))
+            slope = torch.addmm(bias, words, weights).relu_().pow_(3).view(rows, -1, len(filters))
             slope *= scale[row : row + rows, None]
             slope = slope.view(-1, len(filters))
             of_weights.addmm_(words.T, slope)
