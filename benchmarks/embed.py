@@ -4,10 +4,12 @@
     python benchmarks/embed.py --device cuda --model rinalmo-giga --model-dir DIR
     python benchmarks/embed.py --strides 1,4
 
-The first two print, for each runtime: windows and residues a second, milliseconds a window, floating-point operations a
-second of the network's matrix products, and that as a share of the rate that one large matrix product reaches on the
-same device and threads. `--strides` prints milliseconds a window of a training step (forward and backward, in
-`--precision`) of untrained compact networks whose heads have these strides.
+The first two cut random sequences of `--length` nt into the model's windows, as an index does, and print for each
+runtime: windows and residues of the sequences a second, milliseconds a window, and with its reverse complement;
+floating-point operations a second of the network's matrix products (what windows share counted once), and that as a
+share of the rate that one large matrix product reaches on the same device and threads. Times are the median of
+`--repeats`, of one thread in processor seconds. `--strides` prints milliseconds a window of a training step (forward
+and backward, in `--precision`) of untrained compact networks whose heads have these strides.
 """
 
 from __future__ import annotations
@@ -25,9 +27,13 @@ from rhoma.models.embedder import load_embedder
 from rhoma.models.encoders.compact import CompactConfig, CompactEncoder
 from rhoma.models.heads import HeadConfig
 from rhoma.models.network import HomologyNetwork
+from rhoma.sequences import reverse_complement
 from rhoma.train.loop import embed_views
+from rhoma.windows import tile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rhoma.train.precision import Precision
 
 
@@ -52,6 +58,16 @@ def operations(model: str | None, model_dir: str | None, sequences: list[str]) -
     return float(counter.get_total_flops())
 
 
+def median_seconds(embed: Callable[[], object], repeats: int, clock: Callable[[], float]) -> float:
+    """Return the median time of a call, after one that does not count."""
+    times = []
+    for _ in range(repeats + 1):
+        start = clock()
+        embed()
+        times.append(clock() - start)
+    return statistics.median(times[1:])
+
+
 def stride_table(strides: list[int], sequences: list[str], repeats: int, precision: Precision) -> None:
     """Print the time of forward and backward for each stride of the head."""
     print("stride\tms_window")
@@ -72,40 +88,46 @@ def main() -> None:
     parser.add_argument("--model-dir")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--windows", type=int, default=256)
-    parser.add_argument("--length", type=int, default=100)
+    parser.add_argument("--sequences", type=int, default=20)
+    parser.add_argument("--length", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--strides", help="such as 1,4: time training steps of heads with these strides instead")
     parser.add_argument("--precision", choices=["auto", "bf16", "fp32"], default="auto", help="of training steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rng = np.random.default_rng(0)
-    sequences = ["".join(rng.choice(list("ACGU"), size=options.length)) for _ in range(options.windows)]
+    sequences = ["".join(rng.choice(list("ACGU"), size=options.length)) for _ in range(options.sequences)]
     if options.strides:
-        stride_table([int(s) for s in options.strides.split(",")], sequences, options.repeats, options.precision)
+        parts = [sequence[:100] for sequence in sequences]
+        stride_table([int(s) for s in options.strides.split(",")], parts, options.repeats, options.precision)
         return
-    work = operations(options.model, options.model_dir, sequences[:32]) / 32 * options.windows
     gpu = options.device == "cuda"
+    clock = time.perf_counter if gpu or options.threads > 1 else time.process_time
     # a GPU embeds in bf16, the processor in single precision
     limit = product_rate(options.device, torch.bfloat16 if gpu else torch.float32, 8192 if gpu else 1024)
-    print("runtime\tdevice\tthreads\twindows_s\tresidues_s\tms_window\tgflop_s\tproduct_gflop_s\tshare")
+    print(
+        "runtime\tdevice\tthreads\twindows_s\tresidues_s\tms_window\tms_both_strands\tgflop_s\tproduct_gflop_s\tshare"
+    )
     public = options.model_dir is not None
     for runtime in ("torch",) if gpu or public else ("onnx", "torch"):
         embedder = load_embedder(
             options.model, runtime=runtime, device=options.device, threads=options.threads, model_dir=options.model_dir
         )  # fmt: skip
-        embedder.embed(sequences[:32])
-        times = []
-        for _ in range(options.repeats):
-            start = time.perf_counter()
-            embedder.embed(sequences)
-            times.append(time.perf_counter() - start)
-        seconds = statistics.median(times)
-        rates = [options.windows / seconds, options.windows * options.length / seconds]
+        table = tile([len(s) for s in sequences], embedder.window, embedder.stride)
+        spans = zip(table.sequence.tolist(), table.start.tolist(), table.end.tolist(), strict=True)
+        windows = [sequences[number][start:end] for number, start, end in spans]
+        both = [*windows, *(reverse_complement(window) for window in windows)]
+        # the torch runtime embeds every window whole
+        shared = options.length * options.sequences / sum(map(len, windows)) if runtime == "onnx" else 1.0
+        work = operations(options.model, options.model_dir, windows[:32]) / 32 * len(windows) * shared
+        seconds = median_seconds(lambda: embedder.embed(windows), options.repeats, clock)  # noqa: B023
+        twice = median_seconds(lambda: embedder.embed(both), options.repeats, clock)  # noqa: B023
+        cells = [len(windows) / seconds, options.length * options.sequences / seconds]
         print(
-            f"{runtime}\t{options.device}\t{options.threads}\t{rates[0]:.0f}\t{rates[1]:.0f}"
-            f"\t{1e3 * seconds / options.windows:.3f}\t{work / seconds / 1e9:.2f}\t{limit / 1e9:.1f}"
-            f"\t{work / seconds / limit:.3f}"
+            f"{runtime}\t{options.device}\t{options.threads}\t{cells[0]:.0f}\t{cells[1]:.0f}"
+            f"\t{1e3 * seconds / len(windows):.3f}\t{1e3 * twice / len(windows):.3f}\t{work / seconds / 1e9:.2f}"
+            f"\t{limit / 1e9:.1f}\t{work / seconds / limit:.3f}",
+            flush=True,
         )
 
 

@@ -14,6 +14,7 @@ import argparse
 import copy
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from rhoma.train.loop import train
 from rhoma.train.run import Data, Validate
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
-from rhoma.train.whiten import fit_finish
+from rhoma.train.whiten import fit_whitening
 
 # a batch of half the size the shipped encoder was trained with; the rate that its own training had half-way
 _COMMON = {"families": 32, "synthetic": 16, "negatives": 32, "learning_rate": 7e-4, "warmup": 0.1}
@@ -88,11 +89,21 @@ def main() -> None:
                     )
                 sampler = Sampler(chosen, config.train)
                 began = time.perf_counter()
-                log = train(network, sampler, config.train, Path(directory), auxiliary=auxiliary)
+                log = train(
+                    network,
+                    sampler,
+                    config.train,
+                    Path(directory),
+                    auxiliary=auxiliary,
+                    whiten=partial(
+                        fit_whitening, families=chosen, window=config.train.augment.window, power=config.power
+                    ),
+                    map_rate=config.rate_of_map(),
+                )
             seconds = (time.perf_counter() - began) / options.steps
             losses = [entry["loss"] for entry in log[-50:]]
         network.eval()
-        fit_finish(network, families, config.train.augment.window)
+        fit_whitening(network, families, config.train.augment.window, config.power)
         figures = validate.retrieval.by_query(network)
         base = base or figures
         cells = [f"{np.mean(losses):.3f}", f"{seconds:.2f}", *(f"{figures[key].mean():.4f}" for key in _SHOWN)]

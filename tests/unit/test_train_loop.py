@@ -19,6 +19,7 @@ from rhoma.train.loop import backward, learning_rate, train  # noqa: E402
 from rhoma.train.loss import HomologyLoss  # noqa: E402
 from rhoma.train.sampler import Sampler  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
+from rhoma.train.whiten import fit_whitening  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +95,46 @@ def test_a_killed_training_goes_on_to_the_same_losses(
         train(other, Sampler(tiny_families, config), config, tmp_path / "b", validate=validate, report=kill)
     again, _ = parts(tiny_settings, seed=1)
     resumed = train(again, Sampler(tiny_families, config), config, tmp_path / "b", validate=validate)
+    assert resumed == whole
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_the_map_of_the_loss_begins_as_the_whitening_is_trained_and_survives_a_kill(
+    tmp_path: Path, tiny_settings: Settings, tiny_families: list[Family]
+) -> None:
+    words = {"encoder": "words", "sizes": {"filters": 32, "width": 4, "threshold": 1}, "head": {}, "whitened": 8}
+    begun: list[Any] = []
+
+    def whiten(network: HomologyNetwork) -> None:
+        fit_whitening(network, tiny_families, 64, 0.65)
+        assert network.whitening is not None
+        begun.append(network.whitening.matrix.detach().clone())
+
+    def validate(network: HomologyNetwork) -> dict[str, float]:
+        # a validation fits the whitening for itself
+        fit_whitening(network, tiny_families[:3], 64, 0.0)
+        return {"score": float(sum(p.detach().sum() for p in network.encoder.parameters()))}  # type: ignore[attr-defined]
+
+    def kill(step: int, entry: dict[str, float]) -> None:
+        if step == 4:
+            raise Stopped
+
+    def run(where: str, **more: Any) -> tuple[HomologyNetwork, list[dict[str, float]]]:
+        network, config = parts(tiny_settings | words, learning_rate=0.05)
+        sampler = Sampler(tiny_families, config)
+        options = {"validate": validate, "whiten": whiten, "map_rate": 0.1} | more
+        return network, train(network, sampler, config, tmp_path / where, **options)
+
+    network, whole = run("a")
+    assert len(begun) == 1
+    assert network.whitening is not None
+    assert not network.whitening.matrix.requires_grad
+    trained = load_file(tmp_path / "a" / "checkpoint" / "state.safetensors")["network.whitening.matrix"]
+    assert 0 < float((trained - begun[0]).abs().max()) < 0.2
+    with pytest.raises(Stopped):
+        run("b", report=kill)
+    again, resumed = run("b")
     assert resumed == whole
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
