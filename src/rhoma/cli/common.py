@@ -7,13 +7,13 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from rhoma.io.fasta import Skipped
     from rhoma.sequences import Record
@@ -38,6 +38,11 @@ Threads = Annotated[
         show_default=False,
     ),
 ]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="Where to run; auto takes a GPU where there is one."),
+]
+ModelDir = Annotated[Path | None, typer.Option("--model-dir", help="Directory with the weights of a public encoder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
 
 Strict = Annotated[

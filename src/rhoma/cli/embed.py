@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Strict, Threads, load_database, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.common import (
+    Device,
+    ModelDir,
+    Quiet,
+    Strict,
+    Threads,
+    load_database,
+    new_app,
+    progress,
+    set_up_logging,
+    use_threads,
+)
 
 app = new_app()
 logger = logging.getLogger(__name__)
@@ -22,13 +33,11 @@ def embed(
         str | None,
         typer.Option(help="Model bundle, or the name of a public encoder; by default the shipped encoder."),
     ] = None,
-    model_dir: Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")] = None,
+    model_dir: ModelDir = None,
     strands: Annotated[
         Literal["+", "both"], typer.Option(help="Strands to embed: + for a database, both for queries.")
     ] = "+",
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
-    ] = "cpu",
+    device: Device = "cpu",
     strict: Strict = False,
     *,
     threads: Threads,

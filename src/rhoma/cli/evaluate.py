@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, new_app, set_up_logging, use_threads
+from rhoma.cli.common import Device, ModelDir, Quiet, Threads, new_app, set_up_logging, use_threads
 
 if TYPE_CHECKING:
     from rhoma.evaluate.methods.base import Entry
@@ -17,13 +17,14 @@ app = new_app(no_args_is_help=True, help="Measure search methods on a benchmark.
 logger = logging.getLogger(__name__)
 
 Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]
+RfamOrNone = Annotated[Path | None, typer.Option(help="Directory of the Rfam files; none for own sequences.")]
+Split = Annotated[Path | None, typer.Option("--split", help="Split file; without it that of the shipped encoder.")]
 Dataset = Annotated[Path, typer.Option("--dataset", "-d", help="Benchmark directory ('evaluate dataset').")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="What to write.")]
 ModelName = Annotated[
     str | None,
     typer.Option("--model", help="Model bundle, or the name of a public encoder; the shipped one without it."),
 ]
-ModelDir = Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")]
 PresetName = Annotated[Literal["quick", "standard", "full"], typer.Option(help="How much is measured.")]
 Tools = Annotated[Path | None, typer.Option("--tools", help="YAML file of more tools (command-line templates).")]
 Indexes = Annotated[list[Path], typer.Option("--index", help="Index of a database ('evaluate index'), one a database.")]
@@ -85,8 +86,8 @@ def check_split(
 @app.command()
 def dataset(
     out: Out,
-    rfam: Annotated[Path | None, typer.Option(help="Directory of the Rfam files.")] = None,
-    path: Annotated[Path | None, typer.Option("--split", help="Split file; the shipped encoder's without it.")] = None,
+    rfam: RfamOrNone = None,
+    path: Split = None,
     preset: PresetName = "quick",
     queries: Annotated[Path | None, typer.Option(help="Own queries (FASTA), instead of --rfam.")] = None,
     targets: Annotated[Path | None, typer.Option(help="Own targets (FASTA).")] = None,
@@ -135,7 +136,7 @@ def index(
     out: Out,
     model: ModelName = None,
     model_dir: ModelDir = None,
-    device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where to embed.")] = "cpu",
+    device: Device = "cpu",
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -267,12 +268,12 @@ def msa(
 def embedding(
     dataset: Dataset,
     out: Out,
-    rfam: Annotated[Path | None, typer.Option(help="Directory of the Rfam files; none for own sequences.")] = None,
-    path: Annotated[Path | None, typer.Option("--split", help="Split file; the shipped encoder's without it.")] = None,
+    rfam: RfamOrNone = None,
+    path: Split = None,
     preset: PresetName = "quick",
     model: ModelName = None,
     model_dir: ModelDir = None,
-    device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where to embed.")] = "cpu",
+    device: Device = "cpu",
     *,
     threads: Threads,
     quiet: Quiet = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.common import Device, ModelDir, Quiet, Threads, new_app, progress, set_up_logging, use_threads
 from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.gz and members.fa.gz.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="What to make.")]
-ModelDir = Annotated[Path | None, typer.Option(help="Directory with the weights of a public encoder.")]
 Settings = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 Preset = Annotated[Literal["jiang2025"] | None, typer.Option(help="Settings of the founding paper.")]
 
@@ -80,9 +79,7 @@ def run(
     workdir: Annotated[
         Path | None, typer.Option(help="Checkpoints; a stopped training goes on there. Default: OUT.work.")
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes a GPU where there is one.")
-    ] = "auto",
+    device: Device = "auto",
     *,
     threads: Threads,
     quiet: Quiet = False,
