@@ -9,13 +9,18 @@ unexport PYTHONDONTWRITEBYTECODE
 PRESET ?= quick
 RFAM ?= ../shared/data/rfam
 
-.PHONY: demo test setup setup-dev lint unit pipeline benchmark locks
+# A worker a core, each with one thread; tests that share a run of Nextflow go to one worker.
+PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
+
+.PHONY: demo test setup setup-dev lint style types workflows shell unit pipeline benchmark locks
 
 demo: setup
 	nextflow run main.nf -profile demo
 	@echo "Results: results/report.html, results/hits.tsv"
 
-test: setup-dev lint unit pipeline
+test: setup-dev
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
+	$(PYTEST) tests
 
 setup:
 	@setup/install.sh run
@@ -23,19 +28,27 @@ setup:
 setup-dev:
 	@setup/install.sh dev
 
-lint:
+lint: style types workflows shell
+
+style:
 	ruff check src tests bin
 	ruff format --check src tests bin
+
+types:
 	mypy
+
+workflows:
 	nextflow lint main.nf nextflow.config conf modules subworkflows workflows tests/pipeline
+
+shell:
 	@if command -v shellcheck >/dev/null; then shellcheck setup/install.sh setup/nextflow/nextflow .ci/run; \
 	else echo "shellcheck is not installed: skipped"; fi
 
 unit:
-	pytest --numprocesses auto --dist loadfile tests/unit
+	$(PYTEST) tests/unit
 
 pipeline:
-	pytest tests/pipeline
+	$(PYTEST) tests/pipeline
 
 benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 settings.register_profile("rhoma", deadline=None, derandomize=True)
 settings.load_profile("rhoma")
 
+# fixtures of tests/pipeline that many tests share and that take a run of Nextflow
+SHARED_RUNS = ("demo", "verdicts")
 RFAM_FILES = ("members.fa.gz", "seed.sto.gz", "families.tsv")
 
 
@@ -30,9 +32,19 @@ def rfam_directory() -> Path | None:
     return directory if all((directory / name).is_file() for name in RFAM_FILES) else None
 
 
+def _group(item: pytest.Item) -> str | None:
+    """Returns what tests of one process have in common: their file, or in tests/pipeline a run that they share."""
+    if "pipeline" not in item.path.parts:
+        return item.path.name
+    return next((name for name in SHARED_RUNS if name in item.fixturenames), None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips, with a reason, what this machine has no program or no data for."""
     for item in items:
+        group = _group(item)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
         for marker in item.iter_markers("tool"):
             missing = [name for name in marker.args if shutil.which(name) is None]
             if missing:
