@@ -61,7 +61,6 @@ PARAMETERS = {
             "--input 'gone.fa': there is no such file",
         ],
     ),
-    "no_database": (["--input", QUERIES], ["--database or --index: one of them is needed"]),
     "outdir": (
         ["--input", QUERIES, "--database", DATABASE, "--outdir", f"{QUERIES}/out"],
         [f"--outdir '{QUERIES}/out': cannot be written to"],

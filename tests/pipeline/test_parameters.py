@@ -55,6 +55,25 @@ SAMPLESHEETS: list[tuple[str, str | None]] = [
     ("id,fasta\na\n", "row 1: 1 fields where the header has 2"),
 ]
 
+TRAIN: dict[str, Any] = {"workflow": "train", "rfam_release": "15.1"}
+# (what is asked for, what the message must say; None where a run would start)
+STARTS: list[tuple[dict[str, Any], str | None]] = [
+    ({"input": QUERIES, "database": QUERIES}, None),
+    ({"input": QUERIES}, "--database or --index: one of them is needed"),
+    ({"input": QUERIES, "database": QUERIES, "index": "."}, "--database or --index: give one of them, not both"),
+    ({"database": QUERIES}, "--input: a FASTA file or a samplesheet with the queries is needed"),
+    ({"workflow": "index"}, "--database: a FASTA file with the sequences to index is needed"),
+    (TRAIN, None),
+    ({"workflow": "train"}, "--rfam or --rfam_release: one of them is needed"),
+    ({"workflow": "train", "rfam_release": "latest"}, "a release of Rfam such as 15.1"),
+    ({**TRAIN, "preset": "quick"}, "expected jiang2025"),
+    ({**TRAIN, "encoder": "rinalmo-micro"}, "--model_dir: the directory with the weights of"),
+    ({**TRAIN, "train_config": "public.yml"}, "--model_dir: the directory with the weights of"),
+    ({**TRAIN, "train_config": "bad.yml"}, "no YAML with settings"),
+    ({**TRAIN, "encoder": "rnafm", "model_dir": "."}, "no download of a published encoder"),
+    ({**TRAIN, "evaluation": "large"}, "none, quick, standard, full"),
+]
+
 
 def _python_accepts(given: dict[str, Any]) -> bool:
     return jsonschema.Draft202012Validator(SCHEMA).is_valid({"outdir": "out", **given})
@@ -69,9 +88,12 @@ def verdicts(nextflow: Nextflow, tmp_path_factory: pytest.TempPathFactory) -> di
         path = launch / f"sheet{number}.csv"
         path.write_bytes(text.replace("{q}", QUERIES).encode())
         sheets.append(str(path))
+    (launch / "public.yml").write_text("encoder: rnafm\n")
+    (launch / "bad.yml").write_text("a: [\n")
     cases = {
         "parameters": [{"outdir": "out", **given} for given, _ in PARAMETERS] + _as_text(),
         "samplesheets": sheets,
+        "starts": [{**_defaults(), "outdir": "out", **given} for given, _ in STARTS],
         "names": ["maxHomologs", "batch-size", "inputs", "iteration"],
         "known": list(_properties()),
     }
@@ -92,6 +114,10 @@ def verdicts(nextflow: Nextflow, tmp_path_factory: pytest.TempPathFactory) -> di
 
 def _properties() -> dict[str, dict[str, Any]]:
     return {name: prop for group in SCHEMA["$defs"].values() for name, prop in group["properties"].items()}
+
+
+def _defaults() -> dict[str, Any]:
+    return {name: prop["default"] for name, prop in _properties().items() if "default" in prop}
 
 
 def _as_text() -> list[dict[str, str]]:
@@ -139,6 +165,12 @@ def test_samplesheets_get_one_verdict(verdicts: dict[str, Any], number: int) -> 
         assert message.replace("{q}", QUERIES) in problems[0]
 
 
+@pytest.mark.parametrize("number", range(len(STARTS)))
+def test_what_cannot_be_started_is_told(verdicts: dict[str, Any], number: int) -> None:
+    message, problems = STARTS[number][1], verdicts["starts"][number]
+    assert message in problems[0] if message else problems == []
+
+
 def test_nearest_names(verdicts: dict[str, Any]) -> None:
     assert verdicts["nearest"] == ["max_homologs", "batch_size", "input", "iterations"]
 
@@ -147,9 +179,7 @@ def test_defaults_of_config_and_schema_agree(nextflow: Nextflow, tmp_path: Path)
     done = nextflow("config", ROOT, "-o", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     params = json.loads(done.stdout[done.stdout.index("{") :])["params"]
-    assert {name: value for name, value in params.items() if value is not None} == {
-        name: prop["default"] for name, prop in _properties().items() if "default" in prop
-    }
+    assert {name: value for name, value in params.items() if value is not None} == _defaults()
     assert set(params) == set(_properties())
 
 

@@ -111,29 +111,6 @@ def test_a_training_need_not_be_measured(nextflow: Nextflow, tmp_path: Path) -> 
     assert not any(name.startswith("EVALUATE") for name in _names(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ((), "--rfam or --rfam_release: one of them is needed"),
-        (("--rfam_release", "latest"), "a release of Rfam such as 15.1"),
-        (("--rfam_release", "15.1", "--preset", "quick"), "expected jiang2025"),
-        (("--rfam_release", "15.1", "--encoder", "rinalmo-micro"), "--model_dir"),
-        (("--rfam_release", "15.1", "--train_config", "public.yml"), "--model_dir: the directory with the weights of"),
-        (("--rfam_release", "15.1", "--train_config", "bad.yml"), "no YAML with settings"),
-        (("--rfam_release", "15.1", "--encoder", "rnafm", "--model_dir", "."), "no download of a published encoder"),
-        (("--rfam_release", "15.1", "--evaluation", "large"), "none, quick, standard, full"),
-    ],
-)
-def test_what_cannot_be_trained_is_told(
-    nextflow: Nextflow, tmp_path: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    (tmp_path / "public.yml").write_text("encoder: rnafm\n")
-    (tmp_path / "bad.yml").write_text("a: [\n")
-    done = nextflow.run("--workflow", "train", "--outdir", "out", *arguments, cwd=tmp_path)
-    assert done.returncode != 0
-    assert said in done.stdout
-
-
 @pytest.mark.slow
 @pytest.mark.rfam
 @pytest.mark.tool("mmseqs")

@@ -1,6 +1,6 @@
 // Writes what the pipeline says of many sets of parameters and samplesheets, in one start of Nextflow.
 
-include { checkParameters ; checkSamplesheet ; nearestName ; readJson } from '../../subworkflows/parameters'
+include { checkParameters ; checkSamplesheet ; nearestName ; readJson ; workflowProblems } from '../../subworkflows/parameters'
 
 params.cases = null
 params.verdicts = null
@@ -13,6 +13,10 @@ workflow {
     def answer = [
         parameters: cases.parameters.collect { given -> checkParameters(schema, given) },
         samplesheets: cases.samplesheets.collect { path -> checkSamplesheet(sheets, path) },
+        starts: cases.starts.collect { given ->
+            def checked = checkParameters(schema, given)
+            checked[1] ?: workflowProblems(checked[0])
+        },
         nearest: cases.names.collect { name -> nearestName(name, cases.known) },
     ]
     file(params.verdicts).text = groovy.json.JsonOutput.toJson(answer)
