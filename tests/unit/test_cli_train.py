@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_confi
     out = tmp_path / "bundle"
     arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--config", str(tiny_config)]
     arguments += ["--out", str(out), "--threads", "1", "--device", "cpu", "--quiet"]
-    assert run([*arguments, "--steps", "4", "--clan", "positive"]) == 0
+    assert run([*arguments, "--set", "train.steps=4", "--set", "train.clan=positive"]) == 0
     manifest = read_manifest(out, ModelManifest)
     verify_files(out, manifest)
     assert manifest.name == "tiny"
@@ -66,10 +67,20 @@ def test_a_training_becomes_a_bundle(tmp_path: Path, tiny_rfam: Path, tiny_confi
     ("extra", "status", "said"),
     [
         (["--encoder", "nobody"], 1, "there is no encoder"),
-        (["--lora", "4"], 1, "as a whole"),
-        (["--steps", "0"], 2, "steps"),
-        (["--clan", "friends"], 2, "clan"),
-        (["--temperature", "-1"], 1, "train.temperature"),
+        (["--set", "lora=4"], 1, "as a whole"),
+        (["--set", "train.steps=0"], 1, "train.steps: Input should be greater than 0, not 0"),
+        (["--set", "train.steps=many"], 1, "train.steps"),
+        (["--set", "train.clan=friends"], 1, "'ignore', 'positive' or 'negative', not 'friends'"),
+        (["--set", "train.temperature=-1"], 1, "train.temperature"),
+        (["--set", "steps=3"], 1, "did you mean train.steps? there are name, encoder,"),
+        (["--set", "train.augment.windows=3"], 1, "in train.augment there are window, substitutions,"),
+        (["--set", "head.layer=3"], 1, "did you mean head.layers? in head there are kind, hidden_size"),
+        (["--set", "sizes.layerz=3"], 1, "did you mean sizes.layers? in sizes there are"),
+        (["--set", "head.whitened=3"], 1, "set whitened"),
+        (["--set", "train.steps"], 1, "give KEY=VALUE"),
+        (["--set", "train.=3"], 1, "give KEY=VALUE"),
+        (["--set", "name=["], 1, "cannot be read as YAML"),
+        (["--steps", "3"], 2, "--steps"),
         (["--split", "no-such-file"], 1, "no-such-file"),
     ],
 )
@@ -87,6 +98,26 @@ def test_wrong_options_are_told(
     assert run([*arguments, "--out", str(tmp_path / "b"), "--device", "cpu", *extra]) == status
     assert said in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+
+
+def test_settings_are_printed_with_what_they_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--preset", "jiang2025", "--set", "train.steps=7", "--set", "train.learning_rate=2e-5"]
+    assert run(["train", "settings", *arguments]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "settings.yaml").write_text(text)
+    # what is printed is what a training reads
+    config = resolve(file=tmp_path / "settings.yaml")
+    assert (config.name, config.encoder, config.train.steps) == ("jiang2025", "rinalmo-giga", 7)
+    assert (config.train.learning_rate, config.train.augment.window) == (2e-5, 1022)
+    assert config.head["kind"] == "pooled"
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        name = line.strip().partition(":")[0]
+        if not line.strip().startswith(("#", "-")):
+            comment = next(above for above in reversed(lines[:number]) if re.match(r" *# \w+: ", above))
+            assert comment.strip().startswith(f"# {name}: "), line
+    assert run(["train", "settings", "--encoder", "compact"]) == 0
+    assert "# kernel: letters that the convolution sees." in capsys.readouterr().out
 
 
 def test_without_a_checkpoint_there_is_no_bundle(
@@ -157,7 +188,18 @@ def test_two_processes_train_one_bundle(tmp_path: Path, tiny_rfam: Path, tiny_co
     out = tmp_path / "bundle"
     program = "import sys; from rhoma.cli import main; main(['train', *sys.argv[1:]])"
     arguments = [sys.executable, "-c", program, "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split)]
-    arguments += ["--config", str(tiny_config), "--steps", "2", "--out", str(out), "--device", "cpu", "--threads", "1"]
+    arguments += [
+        "--config",
+        str(tiny_config),
+        "--set",
+        "train.steps=2",
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     processes = [
         subprocess.Popen(
             arguments,

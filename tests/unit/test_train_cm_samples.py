@@ -87,7 +87,7 @@ def test_a_training_with_samples_goes_on_with_them(
     tmp_path: Path, tiny_rfam: Path, tiny_split: Path, tiny_config: Path
 ) -> None:
     arguments = ["train", "run", "--rfam", str(tiny_rfam), "--split", str(tiny_split), "--config", str(tiny_config)]
-    arguments += ["--steps", "2", "--cm-samples", "10", "--threads", "1", "--device", "cpu", "--quiet"]
+    arguments += ["--set", "train.steps=2", "--set", "cm_samples=10", "--threads", "1", "--device", "cpu", "--quiet"]
     assert run([*arguments, "--out", str(tmp_path / "b")]) == 0
     request = json.loads((tmp_path / "b.work" / "cm_samples" / "cm_samples.json").read_text())
     assert request["wanted"] == {f"RF{n:05d}": 2 for n in range(1, 9)}

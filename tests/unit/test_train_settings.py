@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -9,8 +11,14 @@ import pytest
 pytest.importorskip("torch")
 
 from rhoma.errors import InputError
+from rhoma.models.encoders.compact import CompactConfig
+from rhoma.models.encoders.words import WordsConfig
+from rhoma.models.heads import HeadConfig
+from rhoma.train.augment import AugmentConfig
+from rhoma.train.config import TrainConfig
 from rhoma.train.model_card import best_figures, curve, log_table, model_card
-from rhoma.train.settings import RunConfig, dump, resolve
+from rhoma.train.schema import commented_yaml, meanings, names
+from rhoma.train.settings import RunConfig, assignments, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +54,7 @@ def test_the_preset_is_the_papers() -> None:
 
 def test_resolved_settings_come_back(tmp_path: Path) -> None:
     config = resolve(preset="jiang2025", given={"train": {"seed": 5}})
-    (tmp_path / "c.yaml").write_text(dump(config))
+    (tmp_path / "c.yaml").write_text(commented_yaml(config))
     assert resolve(file=tmp_path / "c.yaml") == config
 
 
@@ -54,7 +62,11 @@ def test_resolved_settings_come_back(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("train: {stepz: 3}", "train.stepz"),
+        ("train: {stepz: 3}", "did you mean train.steps"),
+        ("train: {augment: {windows: 3}}", "in train.augment there are window, substitutions"),
+        ("windows: 3", r"did you mean train.augment.window\? there are name, encoder"),
         ("train: {steps: 0, temperature: -1}", "train.temperature"),
+        ("train: 3", "train: Input should be a valid dictionary"),
         ("- 1", "no YAML mapping"),
         ("a: [", "cannot be read"),
     ],
@@ -64,6 +76,31 @@ def test_wrong_settings_are_named(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said) as caught:
         resolve(file=tmp_path / "c.yaml")
     assert "c.yaml" in str(caught.value)
+
+
+def test_assignments_nest_and_the_last_one_wins() -> None:
+    texts = ["train.steps=3", "head.kind=pooled", "train.augment.window=64", "train.steps=4", "name=a=b"]
+    assert assignments([*texts, "train.augment.synthetic_substitutions=[0.1, 0.2]"]) == {
+        "train": {"steps": 4, "augment": {"window": 64, "synthetic_substitutions": [0.1, 0.2]}},
+        "head": {"kind": "pooled"},
+        "name": "a=b",
+    }
+    assert resolve(given=assignments(["train.learning_rate=1e-4"])).train.learning_rate == 1e-4
+
+
+def test_every_setting_can_be_set_and_says_what_it_means() -> None:
+    default = resolve().model_dump(mode="json")
+    for name in names(RunConfig):
+        value = functools.reduce(lambda part, step: part[step], name.split("."), default)
+        assert resolve(given=assignments([f"{name}={json.dumps(value)}"])) == resolve(), name
+    for model in (RunConfig, TrainConfig, AugmentConfig, HeadConfig, CompactConfig, WordsConfig):
+        assert set(meanings(model)) == set(model.model_fields), model
+
+
+def test_the_name_follows_the_encoder() -> None:
+    assert resolve(given={"encoder": "compact"}).name == "rhoma-compact"
+    assert resolve(given={"encoder": "compact", "name": "mine"}).name == "mine"
+    assert RunConfig().name == "rhoma-words"
 
 
 @pytest.mark.parametrize(

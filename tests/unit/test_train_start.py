@@ -83,7 +83,17 @@ def test_what_is_no_bundle_or_damaged_is_refused(
 
 def trained(tmp_path: Path, rfam: Path, split: Path, config: Path, *more: str, name: str = "b") -> Path:
     arguments = ["train", "run", "--rfam", str(rfam), "--split", str(split), "--config", str(config)]
-    arguments += ["--steps", "2", "--threads", "1", "--device", "cpu", "--quiet", "--out", str(tmp_path / name)]
+    arguments += [
+        "--set",
+        "train.steps=2",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+        "--quiet",
+        "--out",
+        str(tmp_path / name),
+    ]
     assert run([*arguments, *more]) == 0
     return tmp_path / name
 
@@ -94,8 +104,8 @@ def test_a_training_goes_on_from_a_bundle(
     first = trained(tmp_path, tiny_rfam, tiny_split, tiny_config)
     # a rate of nothing leaves the weights what they were
     second = trained(
-        tmp_path, tiny_rfam, tiny_split, tiny_config, "--start", str(first), "--learning-rate", "0", "--seed", "4",
-        name="second",
+        tmp_path, tiny_rfam, tiny_split, tiny_config, "--start", str(first), "--set", "train.learning_rate=0",
+        "--set", "train.seed=4", name="second",
     )  # fmt: skip
     for part in ("encoder", "head"):
         one, two = (load_file(bundle / f"{part}.safetensors") for bundle in (first, second))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rhoma.train.run import Data
+    from rhoma.train.settings import RunConfig
 
 app = new_app(no_args_is_help=True, help="Train an encoder and its homology head: a model bundle.")
 logger = logging.getLogger(__name__)
@@ -25,6 +26,12 @@ Rfam = Annotated[Path, typer.Option(help="Directory with families.tsv, seed.sto.
 Out = Annotated[Path, typer.Option("--out", "-o", help="What to make.")]
 Settings = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 Preset = Annotated[Literal["jiang2025"] | None, typer.Option(help="Settings of the founding paper.")]
+Assigned = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as train.steps=200; may be repeated.")
+]
+EncoderName = Annotated[
+    str | None, typer.Option("--encoder", help="words, compact, or a public encoder: rinalmo-micro ...")
+]
 
 
 @app.command()
@@ -37,44 +44,9 @@ def run(
     ] = None,
     config: Settings = None,
     preset: Preset = None,
-    encoder: Annotated[str | None, typer.Option(help="words, compact, or a public encoder: rinalmo-micro ...")] = None,
+    assigned: Assigned = [],  # noqa: B006 (typer copies it)
+    encoder: EncoderName = None,
     model_dir: ModelDir = None,
-    head: Annotated[Literal["transformer", "pooled"] | None, typer.Option(help="Kind of head.")] = None,
-    structure: Annotated[
-        bool | None, typer.Option("--structure/--no-structure", help="Give the head pairing probabilities (ViennaRNA).")
-    ] = None,
-    clan: Annotated[
-        Literal["ignore", "positive", "negative"] | None, typer.Option(help="What clan-mates are to each other.")
-    ] = None,
-    lora: Annotated[int | None, typer.Option(min=0, help="Rank of LoRA adapters; 0: frozen encoder.")] = None,
-    gradient_checkpointing: Annotated[
-        bool | None, typer.Option("--gradient-checkpointing", help="Less memory, more time.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the optimiser.")] = None,
-    families: Annotated[int | None, typer.Option(min=1, help="Families a step.")] = None,
-    synthetic: Annotated[int | None, typer.Option(min=0, help="Synthetic families a step.")] = None,
-    views: Annotated[int | None, typer.Option(min=2, help="Views of a family.")] = None,
-    negatives: Annotated[int | None, typer.Option(min=0, help="Shuffled and antisense views a step.")] = None,
-    cm_samples: Annotated[
-        int | None, typer.Option(min=0, help="Fill small families up to so many members from their models (cmemit).")
-    ] = None,
-    nearest: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of families that are another's nearest of another clan.")
-    ] = None,
-    micro_batch: Annotated[int | None, typer.Option(min=0, help="Views a pass with gradients; 0: all at once.")] = None,
-    window: Annotated[int | None, typer.Option(min=16, help="Length of a window.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Largest learning rate.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Of the contrastive loss.")] = None,
-    masked: Annotated[float | None, typer.Option(min=0, help="Weight of the masked-letter loss.")] = None,
-    aligned: Annotated[float | None, typer.Option(min=0, help="Weight of the alignment loss.")] = None,
-    validate_every: Annotated[int | None, typer.Option(min=1, help="Steps between validations.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=0, help="Validations without gain before an early stop; 0: none.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
-    precision: Annotated[
-        Literal["auto", "bf16", "fp32"] | None, typer.Option(help="auto: bf16 where the device has it, else fp32.")
-    ] = None,
     start: Annotated[Path | None, typer.Option(help="Bundle whose weights the training begins with.")] = None,
     workdir: Annotated[
         Path | None, typer.Option(help="Checkpoints; a stopped training goes on there. Default: OUT.work.")
@@ -86,49 +58,21 @@ def run(
 ) -> None:
     """Train on Rfam and write a model bundle.
 
-    Settings: defaults, then --preset, then --config, then the options here. Several processes:
-    torchrun --nproc-per-node 4 --no-python rhoma train run ... (--split is needed then).
+    Settings: defaults, then --preset, then --config, then --set and --encoder. 'rhoma train settings' prints them all.
+    Several processes: torchrun --nproc-per-node 4 --no-python rhoma train run ... (--split is needed then).
 
     Examples:
-        rhoma train run --rfam rfam --split split.tsv --out encoder
+        rhoma train run --rfam rfam --split split.tsv --config settings.yaml --out encoder
 
-        rhoma train run --rfam rfam --split split.tsv --out head --encoder rinalmo-micro --model-dir DIR --lora 8
+        rhoma train run --rfam rfam --split split.tsv --set train.steps=200 --set train.augment.window=96 --out encoder
+
+        rhoma train run --rfam rfam --split split.tsv --encoder rinalmo-micro --model-dir DIR --set lora=8 --out adapted
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.train.settings import resolve, start_of
+    from rhoma.train.settings import start_of
 
-    augment = {"window": window}
-    loop = {
-        "steps": steps,
-        "families": families,
-        "synthetic": synthetic,
-        "views": views,
-        "negatives": negatives,
-        "nearest": nearest,
-        "micro_batch": micro_batch,
-        "learning_rate": learning_rate,
-        "temperature": temperature,
-        "masked": masked,
-        "aligned": aligned,
-        "validate_every": validate_every,
-        "patience": patience,
-        "seed": seed,
-        "precision": precision,
-        "clan": clan,
-        "augment": augment,
-    }
-    network = {
-        "encoder": encoder,
-        "name": None if encoder is None else f"rhoma-{encoder}",
-        "head": {"kind": head, "structure": structure},
-        "lora": lora,
-        "cm_samples": cm_samples,
-        "start": start_of(start),
-        "gradient_checkpointing": gradient_checkpointing,
-    }
-    settings = resolve(preset=preset, file=config, given={**network, "train": loop})
-    settings.encoder_info()
+    settings = _settings(preset, config, assigned, encoder, {"start": start_of(start)})
     try:
         import torch
 
@@ -153,6 +97,29 @@ def run(
             )
     shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
     logger.info("%s: %s", out, shown)
+
+
+@app.command("settings")
+def show_settings(
+    preset: Preset = None,
+    config: Settings = None,
+    assigned: Assigned = [],  # noqa: B006 (typer copies it)
+    encoder: EncoderName = None,
+) -> None:
+    """Print all settings of a training with what they mean, as YAML for --config.
+
+    Examples:
+        rhoma train settings > settings.yaml
+
+        rhoma train settings --encoder compact --set train.steps=200
+    """
+    from rhoma.train.factory import network_settings
+    from rhoma.train.schema import commented_yaml
+
+    settings = _settings(preset, config, assigned, encoder, {})
+    head, sizes = network_settings(settings)
+    parts = {"head": head} | ({"sizes": sizes} if sizes is not None else {})
+    typer.echo(commented_yaml(settings, parts, without={"head.whitened"}), nl=False)
 
 
 @app.command("bundle")
@@ -251,7 +218,8 @@ def prepare(
     batch_size: Annotated[int, typer.Option(min=1, help="Families a batch.")] = 500,
     config: Settings = None,
     preset: Preset = None,
-    encoder: Annotated[str | None, typer.Option(help="Of the training.")] = None,
+    assigned: Assigned = [],  # noqa: B006 (typer copies it)
+    encoder: EncoderName = None,
     quiet: Quiet = False,
 ) -> None:
     """Filter the sequences by length and write their families in batches, for 'deduplicate'.
@@ -261,10 +229,8 @@ def prepare(
     """
     set_up_logging(quiet=quiet)
     from rhoma.train.prepare import write_batches
-    from rhoma.train.settings import resolve
 
-    settings = resolve(preset=preset, file=config, given={"encoder": encoder})
-    settings.encoder_info()
+    settings = _settings(preset, config, assigned, encoder, {})
     count = write_batches(
         rfam, out, batch_size=batch_size, min_length=settings.min_length, max_length=settings.max_length
     )
@@ -305,6 +271,17 @@ def gather(
     from rhoma.train.prepare import gather as join
 
     logger.info("%s: %d sequences", out, join(rfam, sorted(kept.glob("*.fa")), out))
+
+
+def _settings(
+    preset: str | None, file: Path | None, assigned: list[str], encoder: str | None, more: dict[str, Any]
+) -> RunConfig:
+    """Returns the settings of a training, which fit its encoder."""
+    from rhoma.train.settings import assignments, resolve
+
+    settings = resolve(preset=preset, file=file, given=assignments(assigned) | {"encoder": encoder} | more)
+    settings.encoder_info()
+    return settings
 
 
 def _data(rfam: Path, split: Path | None, threads: int, ranks: int) -> Data:

@@ -15,8 +15,16 @@ from rhoma.models.transformer import Block
 class HeadConfig(BaseModel):
     """Sizes of a head; the configuration is the truth about the number of layers.
 
-    With `structure` the head of any kind sees, beside the states, how probably each nucleotide pairs. `whitened` is the
-    number of axes that a network keeps of the head's vector (rhoma.models.whitening); 0 leaves the vector as it is.
+    Attributes:
+        kind: ``transformer``, ``pooled`` (blocks over the one mean state), ``norm`` or ``mean`` (of the states).
+        hidden_size: width of the blocks.
+        layers: number of blocks.
+        heads: of each block's attention.
+        stride: nucleotides a position of the blocks.
+        pool_heads: of the attentive pooling.
+        dimension: length of the vector of a ``transformer`` or ``pooled`` head.
+        structure: a head of any kind sees, beside the states, how probably each nucleotide pairs (ViennaRNA).
+        whitened: axes that a network keeps of the head's vector (rhoma.models.whitening); 0 leaves it as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,14 +40,14 @@ class AugmentConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = 128
-    substitutions: float = 0.15
+    window: int = Field(default=128, ge=16)
+    substitutions: float = Field(default=0.15, ge=0, le=1)
     synthetic_substitutions: tuple[float, float] = (0.1, 0.5)
-    indels: float = 0.03
-    bare: float = 0.35
-    truncate: float = 0.2
-    rate_shape: float = 0.6
-    grid: int = 0
+    indels: float = Field(default=0.03, ge=0)
+    bare: float = Field(default=0.35, ge=0, le=1)
+    truncate: float = Field(default=0.2, ge=0, le=1)
+    rate_shape: float = Field(default=0.6, gt=0)
+    grid: int = Field(default=0, ge=0)
 
     @classmethod
     def none(cls, window: int, grid: int) -> AugmentConfig:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import ValidationError
@@ -12,17 +11,19 @@ from rhoma.errors import InputError
 from rhoma.manifest import ModelManifest, read_manifest, verify_files
 from rhoma.models.bundle import load_network
 from rhoma.models.encoders import OWN
+from rhoma.models.encoders.compact import CompactConfig
 from rhoma.models.encoders.own import own_encoder
 from rhoma.models.encoders.registry import load_encoder, weights_sha256
+from rhoma.models.encoders.words import WordsConfig
 from rhoma.models.heads import HeadConfig
 from rhoma.models.network import HomologyNetwork
 from rhoma.models.pairing import CHANNELS
 from rhoma.train.cache import FrozenEncoder
 from rhoma.train.lora import add_adapters
-from rhoma.train.settings import SETTINGS, start_of
+from rhoma.train.schema import refusal
+from rhoma.train.settings import SETTINGS, WORDS, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -30,7 +31,26 @@ if TYPE_CHECKING:
     from rhoma.manifest import EncoderInfo
     from rhoma.train.settings import RunConfig
 
-Made = TypeVar("Made")
+
+def network_settings(config: RunConfig) -> tuple[HeadConfig, WordsConfig | CompactConfig | None]:
+    """Return all settings of the head and of an encoder that is trained from scratch (None for a public one).
+
+    Raises:
+        InputError: one of them is unknown or out of range.
+    """
+    if "whitened" in config.head:
+        raise InputError("settings: head.whitened: there is no such setting", remedy="set whitened")
+    try:
+        head = HeadConfig.model_validate(config.head_settings())
+    except ValidationError as error:
+        raise refusal(error, HeadConfig, prefix=["head"]) from error
+    if config.encoder not in OWN:
+        return head, None
+    model = WordsConfig if config.encoder == WORDS else CompactConfig
+    try:
+        return head, model.model_validate(config.sizes)
+    except ValidationError as error:
+        raise refusal(error, model, prefix=["sizes"]) from error
 
 
 def make_network(
@@ -45,10 +65,10 @@ def make_network(
     """
     info = config.encoder_info()
     torch.manual_seed(config.train.seed)
-    head = _checked(HeadConfig.model_validate, config.head_settings())
+    head, _ = network_settings(config)
     encoder: Any
     if config.encoder in OWN:
-        encoder = _checked(partial(own_encoder, config.encoder), config.sizes)
+        encoder = own_encoder(config.encoder, config.sizes)
         info = info.model_copy(update={"config": encoder.config.model_dump(mode="json")})
     else:
         encoder = load_encoder(info, model_dir)
@@ -66,18 +86,10 @@ def whitened_anew(network: HomologyNetwork, whitened: int) -> HomologyNetwork:
     Raises:
         InputError: there are not so many.
     """
-    head = _checked(HeadConfig.model_validate, network.config.model_dump() | {"whitened": whitened})
+    head = HeadConfig.model_validate(network.config.model_dump() | {"whitened": whitened})
     anew = HomologyNetwork(network.encoder, head)
     anew.head = network.head
     return anew
-
-
-def _checked(make: Callable[[dict[str, Any]], Made], values: dict[str, Any]) -> Made:
-    try:
-        return make(values)
-    except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InputError(f"settings of the network: {said}") from error
 
 
 def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_dir: Path | None = None) -> None:
@@ -92,7 +104,7 @@ def begin_with(network: HomologyNetwork, info: EncoderInfo, start: Path, model_d
         raise InputError(
             "a training of adapters cannot begin with a bundle, which holds none",
             path=start,
-            remedy="train without --lora or without --start",
+            remedy="set lora=0, or leave out --start",
         )
     head = HeadConfig.model_validate(manifest.head)
     widened = network.config.structure and not head.structure

@@ -206,7 +206,7 @@ def train(
             value = backward(network, loss, batch, config, extra, network if mapped else None)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
-                "the GPU's memory does not hold the batch. Remedy: a smaller --micro-batch"
+                "the GPU's memory does not hold the batch. Remedy: a smaller train.micro_batch"
             ) from error
         average_gradients(trained)
         torch.nn.utils.clip_grad_norm_(trained, config.clip)

@@ -28,7 +28,7 @@ def add_adapters(encoder: Encoder, rank: int, *, gradient_checkpointing: bool = 
     model: Any = getattr(encoder, "model", None)
     if model is None:
         raise InputError(
-            f"the {encoder.kind} encoder is trained as a whole", remedy="use --lora with a public encoder only"
+            f"the {encoder.kind} encoder is trained as a whole", remedy="set lora for a public encoder only"
         )
     try:
         from peft import LoraConfig, get_peft_model
@@ -44,7 +44,7 @@ def add_adapters(encoder: Encoder, rank: int, *, gradient_checkpointing: bool = 
     except ValueError as error:
         raise InputError(
             f"{encoder.kind}: no attention layer to adapt ({str(error).splitlines()[0]})",
-            remedy="train without --lora",
+            remedy="set lora=0",
         ) from error
     encoder.model = adapted  # type: ignore[attr-defined]
 

@@ -27,7 +27,8 @@ from rhoma.train.lora import merge_adapters
 from rhoma.train.loss import HomologyLoss
 from rhoma.train.model_card import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
-from rhoma.train.settings import SETTINGS, dump, start_of
+from rhoma.train.schema import commented_yaml
+from rhoma.train.settings import SETTINGS, start_of
 from rhoma.train.validate import Validation, embed_sequences
 from rhoma.train.whiten import fit_whitening
 
@@ -141,6 +142,10 @@ def train_bundle(
             path=start,
             remedy="give that one by --start",
         )
+    # first of all: what is wrong with an encoder or its settings is told at once
+    network, info = make_network(config, model_dir=model_dir, device=device)
+    if start is not None:
+        begin_with(network, info, start, model_dir)
     families = data.load("train", config)
     if config.cm_samples:
         tell = progress if rank == 0 else None
@@ -155,10 +160,7 @@ def train_bundle(
         validate = _elsewhere
     if rank == 0:
         workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / SETTINGS).write_text(dump(config), encoding="utf-8")
-    network, info = make_network(config, model_dir=model_dir, device=device)
-    if start is not None:
-        begin_with(network, info, start, model_dir)
+        (workdir / SETTINGS).write_text(commented_yaml(config), encoding="utf-8")
     if config.cache and not config.lora:
         _use_cache(network, info, families, config, workdir / "states", device, progress if rank == 0 else None)
     auxiliary = None
@@ -320,7 +322,7 @@ def _write(
         licence=licence,
         card=card,
         extra={
-            SETTINGS: dump(config),
+            SETTINGS: commented_yaml(config),
             SPLIT: data.split_text,
             LOG: log_table(log),
             CURVE: curve(log),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rhoma.artifacts import MANIFEST
 from rhoma.errors import InputError
@@ -13,9 +13,11 @@ from rhoma.manifest import EncoderInfo, sha256_file
 from rhoma.models.encoders import OWN
 from rhoma.models.encoders.public import PUBLIC
 from rhoma.train.config import TrainConfig
+from rhoma.train.presets import PRESETS
+from rhoma.train.schema import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 WORDS = "words"
@@ -29,7 +31,7 @@ class RunConfig(BaseModel):
     """What decides a run, apart from data and split; the resolved settings are ``config.yaml`` of a bundle.
 
     Attributes:
-        name: of the model.
+        name: of the model; rhoma-<encoder> where it is not given.
         encoder: ``words`` or ``compact``, which are trained from scratch, or the name of a public encoder.
         sizes: of an encoder that is trained from scratch, where they are not the defaults.
         head: settings of the head, where they are not the defaults.
@@ -40,7 +42,7 @@ class RunConfig(BaseModel):
         power: of the whitening: 1 levels all axes, 0 leaves their variances.
         map_rate: the loss is that of vectors whose linear map begins as the whitening and is trained too, at this share
             of the learning rate; the whitening is fitted again at the end. 0: the loss is that of the head's vectors,
-            and whitening is the last step alone. None: 0.01 for ``words``, else 0.
+            and whitening is the last step alone; null: 0.01 for ``words``, else 0.
         cm_samples: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
         start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
@@ -68,6 +70,11 @@ class RunConfig(BaseModel):
     min_length: int = Field(default=25, ge=1)
     max_length: int = Field(default=1500, ge=1)
     train: TrainConfig = TrainConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        return {"name": f"rhoma-{values.get('encoder', WORDS)}"} | values if isinstance(values, dict) else values
 
     def head_settings(self) -> dict[str, Any]:
         """Return the settings of the head: by default norms of words, and a Transformer over other states."""
@@ -109,43 +116,6 @@ class RunConfig(BaseModel):
         return EncoderInfo(kind=spec.kind, hub_id=spec.hub_id, config={"adapted": True} if self.lora else {})
 
 
-# Jiang 2025, as far as the paper tells: RiNALMo-giga, the head on the pooled vector, whole sequences of 50 to
-# 1,024 nt (the encoder takes 1,022), clan-mates as negatives, 1,024 sequences a step (4 GPUs of 256). Not told: the
-# temperature (here pytorch-metric-learning's default), the learning rate. LoRA on an untrained head, as the paper
-# has it, leaves random weights in place; here the head is trained.
-_PAPER: dict[str, Any] = {
-    "name": "jiang2025",
-    "encoder": "rinalmo-giga",
-    "head": {"kind": "pooled", "hidden_size": 512, "layers": 6, "heads": 8, "dimension": 512},
-    "whitened": 0,
-    "cache": True,
-    "stride": 511,
-    "min_length": 50,
-    "max_length": 1024,
-    "train": {
-        "families": 512,
-        "views": 2,
-        "synthetic": 0,
-        "negatives": 0,
-        "hard": 0.0,
-        "nearest": 0.0,
-        "clan": "negative",
-        "temperature": 0.1,
-        "learning_rate": 1e-4,
-        "augment": {
-            "window": 1022,
-            "substitutions": 0.0,
-            "synthetic_substitutions": (0.0, 0.0),
-            "indels": 0.0,
-            "bare": 1.0,
-            "truncate": 0.0,
-            "grid": 2,
-        },
-    },
-}
-PRESETS: dict[str, dict[str, Any]] = {"jiang2025": _PAPER}
-
-
 def resolve(
     *, preset: str | None = None, file: Path | None = None, given: Mapping[str, Any] | None = None
 ) -> RunConfig:
@@ -161,14 +131,30 @@ def resolve(
     """
     if preset is not None and preset not in PRESETS:
         raise InputError(f"there is no preset {preset!r}", remedy=f"known: {', '.join(sorted(PRESETS))}")
-    merged: dict[str, Any] = {}
-    for part in (PRESETS[preset] if preset else {}, _read(file) if file else {}, given or {}):
-        merged = _merge(merged, part)
-    try:
-        return RunConfig.model_validate(merged)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InputError(f"settings of the training: {problems}", path=file) from error
+    merged = _merge(PRESETS[preset] if preset else {}, _read(file) if file else {})
+    config = _checked(merged, file)
+    return _checked(_merge(merged, given), None) if given else config
+
+
+def assignments(texts: Iterable[str]) -> dict[str, Any]:
+    """Return settings given as ``train.steps=200``, nested as a file has them; values are YAML, later ones win.
+
+    Raises:
+        InputError: a text is no assignment, or its value no YAML.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not all(name.split(".")):
+            raise InputError(f"{text!r} sets nothing", remedy="give KEY=VALUE, such as train.steps=200")
+        try:
+            nested = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"the value of {name} cannot be read as YAML: {value!r}") from error
+        for step in reversed(name.split(".")):
+            nested = {step: nested}
+        found = _merge(found, nested)
+    return found
 
 
 def start_of(bundle: Path | None) -> str | None:
@@ -184,10 +170,11 @@ def start_of(bundle: Path | None) -> str | None:
     return sha256_file(bundle / MANIFEST)
 
 
-def dump(config: BaseModel) -> str:
-    """Return the settings as YAML that `resolve` reads."""
-    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    return text
+def _checked(values: Mapping[str, Any], file: Path | None) -> RunConfig:
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise refusal(error, RunConfig, path=file) from error
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 
 class CompactConfig(BaseModel):
-    """Sizes of the compact encoder."""
+    """Sizes of the compact encoder.
+
+    Attributes:
+        embedding_size: numbers a letter.
+        hidden_size: width of the states.
+        kernel: letters that the convolution sees.
+        layers: Transformer blocks after it.
+        heads: of each block's attention.
+        max_length: longest sequence in nucleotides.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
