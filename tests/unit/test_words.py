@@ -142,5 +142,5 @@ def test_a_bundle_of_words_has_no_head_to_store(words_bundle: Path) -> None:
 def test_more_axes_than_words_are_refused() -> None:
     with pytest.raises(InputError, match="65 whitened axes"):
         make_network(resolve(given={"sizes": {"filters": 64}, "whitened": 65}))
-    with pytest.raises(InputError, match="settings of the network"):
+    with pytest.raises(InputError, match="did you mean sizes.filters"):
         make_network(resolve(given={"sizes": {"filter": 64}}))

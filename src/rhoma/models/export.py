@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rhoma.models.tape import Tape
 
 OPSET = 20
+# words whose matches are made and summed before those of others are: what lies between stays in the processor's cache
+_GROUP = 256
 _TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
 
@@ -73,13 +75,16 @@ class _FromTape(nn.Module):
         encoder, tape = self.network.encoder, self.tape
         assert isinstance(encoder, WordsEncoder)
         whole, rest = divmod(tape.window - tape.width + 1, tape.stride)
-        blocks = encoder.matches(ids)[0].reshape(encoder.hidden_size, -1, tape.stride)
-        begun = torch.linalg.vector_norm(blocks[..., :rest], dim=2).square()
-        full = begun + torch.linalg.vector_norm(blocks[..., rest:], dim=2).square()
-        squares = begun[:, whole : whole + tape.windows] if rest else torch.zeros_like(begun[:, : tape.windows])
-        for first in range(whole):
-            squares = squares + full[:, first : first + tape.windows]
-        vectors = smoothed(squares.T)
+        parts = []
+        for matches in encoder.matches_of_groups(ids, _GROUP):
+            blocks = matches[0].reshape(matches.shape[1], -1, tape.stride)
+            begun = torch.linalg.vector_norm(blocks[..., :rest], dim=2).square()
+            full = begun + torch.linalg.vector_norm(blocks[..., rest:], dim=2).square()
+            squares = begun[:, whole : whole + tape.windows] if rest else torch.zeros_like(begun[:, : tape.windows])
+            for first in range(whole):
+                squares = squares + full[:, first : first + tape.windows]
+            parts.append(squares)
+        vectors = smoothed(torch.cat(parts).T)
         if self.network.whitening is not None:
             vectors = self.network.whitening(vectors)
         return functional.normalize(vectors, dim=-1)

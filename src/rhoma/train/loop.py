@@ -176,15 +176,16 @@ def train(
     if network.whitening is not None and map_rate:
         mapped = list(network.whitening.requires_grad_().parameters())
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
-    others = [p for p in trained if all(p is not one for one in mapped)]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay, "share": 1.0},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "share": 1.0},
-        {"params": mapped, "weight_decay": 0.0, "share": map_rate},
-    ]
-    optimizer = torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=config.learning_rate, betas=(0.9, 0.98)
-    )
+    shares = {id(p): map_rate for p in mapped}
+    for name, share in getattr(network.encoder, "rates", {}).items():
+        shares[id(network.encoder.get_parameter(name))] = share  # type: ignore[attr-defined]
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    for p in trained:
+        share, decayed = shares.get(id(p), 1.0), p.ndim > 1 and id(p) not in shares
+        decay = config.weight_decay if decayed else 0.0
+        group = groups.setdefault((share, decayed), {"params": [], "weight_decay": decay, "share": share})
+        group["params"].append(p)
+    optimizer = torch.optim.AdamW(list(groups.values()), lr=config.learning_rate, betas=(0.9, 0.98))
     loss = HomologyLoss(config.temperature, config.clan)
     log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
     since_best = _since_best(log)

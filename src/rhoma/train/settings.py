@@ -59,7 +59,7 @@ class RunConfig(BaseModel):
     sizes: dict[str, Any] = {}
     head: dict[str, Any] = {}
     whitened: int = Field(default=640, ge=0)
-    power: float = Field(default=0.65, ge=0, le=1)
+    power: float = Field(default=0.7, ge=0, le=1)
     map_rate: float | None = Field(default=None, ge=0)
     lora: int = Field(default=0, ge=0)
     gradient_checkpointing: bool = False

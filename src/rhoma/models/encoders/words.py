@@ -1,14 +1,15 @@
 """The words encoder: how well each of many learned words matches at each nucleotide.
 
 One convolution over letters. It begins as a counter of random words that may differ in some letters, and is trained
-from there: a filter becomes a motif, with letters that matter more and less, and gaps. A sequence's vector is the
-Euclidean norm of each word's matches (`SumHead`), so that states of all nucleotides never have to stand in memory at
-once, neither in training (`MatchNorms`) nor in onnxruntime.
+from there: all words share substitution scores, which say how much of a match another letter is (what evolution
+exchanges often counts more), and the weights of places in a word; beside these every word becomes a motif of its own.
+A sequence's vector is the Euclidean norm of each word's matches (`NormHead`), so that states of all nucleotides never
+have to stand in memory at once, neither in training (`MatchNorms`) nor in onnxruntime.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +61,8 @@ class WordsEncoder(nn.Module):
     """
 
     kind = "words"
+    # shares of the learning rate: thousands of weights of single words wander where the few shared ones have learned
+    rates: ClassVar[dict[str, float]] = {"words": 0.1, "bias": 0.1}
 
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
@@ -72,6 +75,9 @@ class WordsEncoder(nn.Module):
         # (words, bases, width), as a convolution takes it
         self.words = nn.Parameter(functional.one_hot(letters, _BASES).transpose(1, 2).float().contiguous())
         self.bias = nn.Parameter(torch.full((config.filters // 2,), -config.threshold))
+        # from the letter of a word to the letter that is seen
+        self.scores = nn.Parameter(torch.eye(_BASES))
+        self.places = nn.Parameter(torch.ones(config.width))
         self._table = lookup_table(COMPACT_VOCABULARY, unknown=5)
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
@@ -81,7 +87,14 @@ class WordsEncoder(nn.Module):
 
     def matches(self, ids: Tensor) -> Tensor:
         """Return the matches (b, filters, t - width + 1) of the words in `ids` (b, t), t at least the width."""
-        return functional.relu(functional.conv1d(self._seen(ids), *self._filters())).square()
+        return next(self.matches_of_groups(ids, self.config.filters))
+
+    def matches_of_groups(self, ids: Tensor, size: int) -> Iterator[Tensor]:
+        """Yield `matches` in parts of `size` filters."""
+        seen = self._seen(ids)
+        filters, bias = self._filters()
+        for part, own in zip(torch.split(filters, size), torch.split(bias, size), strict=True):
+            yield functional.relu(functional.conv1d(seen, part, own)).square()
 
     def encode(self, batch: TokenBatch) -> Tensor:
         """Return the states, (b, t, filters)."""
@@ -97,8 +110,9 @@ class WordsEncoder(nn.Module):
 
     def _filters(self) -> tuple[Tensor, Tensor]:
         """Return filters (f, 4, width) and biases (f,): the words, then their reverse complements."""
+        words = (self.words.transpose(1, 2) @ self.scores).transpose(1, 2) * self.places
         # A, C, G, U: the complement of a base is as far from the other end
-        return torch.cat([self.words, self.words.flip(1, 2)]), self.bias.repeat(2)
+        return torch.cat([words, words.flip(1, 2)]), self.bias.repeat(2)
 
     def _long_enough(self, ids: Tensor) -> Tensor:
         """Return `ids` padded to the length of a word."""
