@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rhoma.errors import InputError
 from rhoma.models.encoders.words import WordsEncoder
 from rhoma.models.heads import make_head
-from rhoma.models.pairing import CHANNELS, add_pairing
+from rhoma.models.pairing import CHANNELS, add_pairing, fold
 from rhoma.models.whitening import Whitening
 
 if TYPE_CHECKING:
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
     from rhoma.models.encoders.protocol import Encoder, TokenBatch
     from rhoma.models.heads import HeadConfig
+    from rhoma.models.pairing import Fold
 
 
 class HomologyNetwork(nn.Module):
     """Tokens in, vectors (b, dimension) out, not normalised.
+
+    Attributes:
+        fold: gives the pairing probabilities of sequences, where the head reads them.
 
     Raises:
         InputError: more axes are to be whitened than the head's vector has.
@@ -41,6 +45,7 @@ class HomologyNetwork(nn.Module):
         self.head = make_head(config, width)
         self.whitening = Whitening(size, config.whitened) if config.whitened else None
         self.dimension = config.whitened or size
+        self.fold: Fold = fold
 
     def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
         """Return the encoder's tokens of `sequences`, with pairing where this network reads it.
@@ -49,7 +54,7 @@ class HomologyNetwork(nn.Module):
             InputError: a sequence is empty or longer than the encoder takes.
         """
         batch = self.encoder.tokenize(sequences)
-        return add_pairing(batch, sequences) if self.config.structure else batch
+        return add_pairing(batch, sequences, self.fold) if self.config.structure else batch
 
     def learned(self, batch: TokenBatch) -> Tensor:
         """Return the head's vectors of `batch`, before whitening."""

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from rhoma.models.encoders.protocol import TokenBatch
+
+    Fold = Callable[[Sequence[str]], list[NDArray[np.float32]]]
 
 CHANNELS = 2
 # pairs less probable than this are not asked for: their sum moves a probability in the fourth digit
@@ -43,8 +45,13 @@ def pair_probabilities(sequence: str) -> NDArray[np.float32]:
     return out
 
 
-def add_pairing(batch: TokenBatch, sequences: Sequence[str]) -> TokenBatch:
-    """Return `batch` with the probabilities of `sequences`, its rows, at the residues; zero elsewhere."""
+def fold(sequences: Sequence[str]) -> list[NDArray[np.float32]]:
+    """Return the `pair_probabilities` of each sequence."""
+    return [pair_probabilities(sequence) for sequence in sequences]
+
+
+def add_pairing(batch: TokenBatch, sequences: Sequence[str], fold: Fold = fold) -> TokenBatch:
+    """Return `batch` with the probabilities that `fold` gives for `sequences`, its rows, at the residues; else zero."""
     pairing = torch.zeros((*batch.ids.shape, CHANNELS))
-    pairing[batch.residues] = torch.from_numpy(np.concatenate([pair_probabilities(s) for s in sequences]))
+    pairing[batch.residues] = torch.from_numpy(np.concatenate(fold(sequences)))
     return replace(batch, pairing=pairing)

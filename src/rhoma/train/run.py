@@ -22,6 +22,7 @@ from rhoma.train.cm_samples import add_cm_samples
 from rhoma.train.data import load_families
 from rhoma.train.distributed import world
 from rhoma.train.factory import begin_with, make_network, read_network, whitened_anew
+from rhoma.train.folds import Folds
 from rhoma.train.loop import train
 from rhoma.train.lora import merge_adapters
 from rhoma.train.loss import HomologyLoss
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SPLIT, LOG, CURVE = "split.tsv", "training.tsv", "curve.svg"
+# beside the checkpoint
+FOLDS = "folds.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def train_bundle(
         data: Rfam and the split.
         config: resolved settings.
         out: the bundle.
-        workdir: checkpoints and cached states; a training that stopped there is continued.
+        workdir: checkpoints, cached states, folds; a training that stopped there is continued.
         device: ``cpu``, ``cuda`` or ``cuda:<n>``.
         model_dir: weights of a public encoder.
         start: the bundle that ``config.start`` names.
@@ -146,6 +149,8 @@ def train_bundle(
     network, info = make_network(config, model_dir=model_dir, device=device)
     if start is not None:
         begin_with(network, info, start, model_dir)
+    if network.config.structure:
+        network.fold = Folds(workdir / FOLDS)
     families = data.load("train", config)
     if config.cm_samples:
         tell = progress if rank == 0 else None
@@ -219,6 +224,8 @@ def bundle_of_checkpoint(
     config = config.model_copy(update={"train": loop})
     network, info = make_network(config, model_dir=model_dir)
     restore(network, weights)
+    if network.config.structure:
+        network.fold = Folds(workdir / FOLDS)
     fit_whitening(network, data.load("train", config), config.train.augment.window, config.power)
     figures = best_figures(log)
     _write(out, network, info, data, config, log, figures)
