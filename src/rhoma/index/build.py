@@ -1,8 +1,10 @@
-"""Making index bundles of sequences and their vectors; exact duplicates are indexed once."""
+"""Making index bundles in one process; ``shards`` makes them in parallel tasks."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,27 +12,41 @@ import numpy as np
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError, InputError
 from rhoma.index import mmseqs as mmseqs_database
+from rhoma.index.approximate import Codebook
 from rhoma.index.bundle import Index
-from rhoma.index.segment import Member, write_segment
-from rhoma.manifest import IndexManifest, check_model, file_entries, write_manifest
+from rhoma.index.contents import arrange, check_names, itself
+from rhoma.index.representatives import COVERAGE, IDENTITY, near_copies
+from rhoma.index.rows import Rows, quantise
+from rhoma.index.segment import describe, write_contents, write_vectors
+from rhoma.manifest import (
+    CodebookInfo,
+    IndexManifest,
+    Representation,
+    check_model,
+    file_entries,
+    write_manifest,
+)
 from rhoma.sequences import Record, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from rhoma.index.contents import Contents
+    from rhoma.index.protocol import Kind
     from rhoma.store import EmbeddingStore
 
-IndexKind = Literal["auto", "flat", "hnsw", "ivfpq"]
+logger = logging.getLogger(__name__)
+
+IndexKind = Literal["auto", "flat", "pq", "hnsw", "ivfpq"]
 MMSEQS = "mmseqs"
-
-
-def listed(stores: EmbeddingStore | Sequence[EmbeddingStore]) -> list[EmbeddingStore]:
-    """Returns one store, or several, as a list."""
-    from rhoma.store import EmbeddingStore
-
-    return [stores] if isinstance(stores, EmbeddingStore) else list(stores)
+CODEBOOK = "codebook"
+# Below so many windows comparing all is as fast.
+PQ_FROM = 8_192
+# Windows that a codebook is trained with.
+SAMPLE = 65_536
 
 
 def segment_path(directory: Path, number: int) -> Path:
@@ -38,60 +54,27 @@ def segment_path(directory: Path, number: int) -> Path:
     return directory / "segments" / f"{number:05d}"
 
 
-def unique_sequences(records: Sequence[Record], known: dict[str, int], first: int) -> tuple[list[Record], list[Member]]:
-    """Returns the sequences that are not known yet, and all names with the numbers of their sequences.
-
-    Args:
-        records: what comes in.
-        known: numbers of the sequences already there, by digest; new ones are entered.
-        first: number of the first new sequence.
-    """
-    unique: list[Record] = []
-    members = []
-    for record in records:
-        key = digest(record.sequence)
-        if key not in known:
-            known[key] = first + len(unique)
-            unique.append(record)
-        members.append(Member(record.id, record.description, known[key]))
-    return unique, members
+def choose_kind(wanted: IndexKind, n_windows: int) -> Kind:
+    """Returns the kind for so many windows: ``auto`` is flat below 8,192 and pq from there."""
+    if not n_windows:
+        return "flat"
+    if wanted == "auto":
+        return "flat" if n_windows < PQ_FROM else "pq"
+    return wanted
 
 
-def vectors_from(
-    stores: Sequence[EmbeddingStore], records: Sequence[Record]
-) -> Callable[[int, int], NDArray[np.float16]]:
-    """Returns what gives the vectors of the plus-strand windows of records, numbered through.
+def sample_rows(n_windows: int) -> NDArray[np.int64]:
+    """Returns the numbers of the windows that a codebook is trained with, ascending."""
+    if n_windows <= SAMPLE:
+        return np.arange(n_windows, dtype=np.int64)
+    return np.sort(np.random.default_rng(0).choice(n_windows, SAMPLE, replace=False)).astype(np.int64)
 
-    Raises:
-        InputError: a record is in no store, or its vectors are those of another sequence.
-    """
-    owners: list[NDArray[np.int64]] = []
-    rows: list[NDArray[np.int64]] = []
-    for record in records:
-        number = next((n for n, store in enumerate(stores) if store.place(record.id) is not None), 0)
-        store = stores[number]
-        span = store.rows(record.id)
-        if store.digests[store.place(record.id) or 0] != digest(record.sequence):
-            raise InputError(
-                f"holds vectors of {record.id!r}, but of another sequence than the FASTA file",
-                path=store.path,
-                remedy="embed the same FASTA file",
-            )
-        # The plus strand's rows come first.
-        count = (span.stop - span.start) // (2 if store.manifest.strands == "both" else 1)
-        rows.append(np.arange(span.start, span.start + count, dtype=np.int64))
-        owners.append(np.full(count, number, dtype=np.int64))
-    row = np.concatenate([np.empty(0, dtype=np.int64), *rows])
-    owner = np.concatenate([np.empty(0, dtype=np.int64), *owners])
 
-    def take(start: int, end: int) -> NDArray[np.float16]:
-        out = np.empty((end - start, stores[0].manifest.dimension), dtype=np.float16)
-        for number, store in enumerate(stores):
-            mine = owner[start:end] == number
-            out[mine] = store.vectors[row[start:end][mine]]
-        return out
+def as_list(stores: EmbeddingStore | Sequence[EmbeddingStore]) -> list[EmbeddingStore]:
+    """Returns one store, or several, as a list."""
+    from rhoma.store import EmbeddingStore
 
-    return take
+    return [stores] if isinstance(stores, EmbeddingStore) else list(stores)
 
 
 def check_stores(stores: Sequence[EmbeddingStore], like: IndexManifest | None = None) -> None:
@@ -109,60 +92,78 @@ def check_stores(stores: Sequence[EmbeddingStore], like: IndexManifest | None = 
             )
 
 
-def check_names(records: Sequence[Record], taken: Iterable[str] = ()) -> None:
-    """Raises InputError where a name comes twice or is taken."""
-    seen = set(taken)
-    for record in records:
-        if record.id in seen:
-            raise InputError(
-                "the name is in the index already",
-                record=record.id,
-                remedy="rename it, or delete the old one first",
+class StoredVectors:
+    """The vectors of the windows of a segment, in its order, from embedding stores.
+
+    Args:
+        stores: where they are.
+        contents: what the segment holds.
+
+    Raises:
+        InputError: a sequence is in no store.
+    """
+
+    def __init__(self, stores: Sequence[EmbeddingStore], contents: Contents) -> None:
+        self._stores = stores
+        owners: list[NDArray[np.int64]] = []
+        rows: list[NDArray[np.int64]] = []
+        for number in contents.indexed.tolist():
+            key = digest(contents.sequences[number])
+            owner, place = next(
+                ((n, p) for n, store in enumerate(stores) if (p := store.place_of(key)) is not None), (-1, -1)
             )
-        seen.add(record.id)
+            if owner < 0:
+                raise self._missing(contents, number)
+            span = stores[owner].plus_rows(place)
+            rows.append(np.arange(span.start, span.stop, dtype=np.int64))
+            owners.append(np.full(len(rows[-1]), owner, dtype=np.int64))
+        self._rows = np.concatenate([np.empty(0, dtype=np.int64), *rows])
+        self._owners = np.concatenate([np.empty(0, dtype=np.int64), *owners])
+
+    def _missing(self, contents: Contents, number: int) -> InputError:
+        name = next(member.name for member in contents.members if member.sequence == number)
+        holder = next((store for store in self._stores if store.place(name) is not None), None)
+        problem = f"has no vectors of {name!r}"
+        if holder is not None:
+            problem = f"holds vectors of {name!r}, but of another sequence than the FASTA file"
+        return InputError(problem, path=(holder or self._stores[0]).path, remedy="embed the same FASTA file")
+
+    def __len__(self) -> int:
+        """Returns the number of windows."""
+        return len(self._rows)
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Returns the vectors of windows as float32."""
+        out = np.empty((len(rows), self._stores[0].manifest.dimension), dtype=np.float32)
+        for number, store in enumerate(self._stores):
+            mine = self._owners[rows] == number
+            out[mine] = store.vectors[self._rows[rows][mine]]
+        return out
+
+    def quantised(self, start: int, end: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """Returns codes and scales of the windows from one number to another."""
+        return quantise(self.take(np.arange(start, end, dtype=np.int64)))
 
 
-def write_bundle(
-    out: Path,
-    base: IndexManifest,
-    unique: Sequence[Record],
-    members: Sequence[Member],
-    take: Callable[[int, int], NDArray[np.float16]],
-    mmseqs: Path | None | Literal[False],
-) -> None:
-    """Writes an index of one segment at ``out``; ``mmseqs`` None makes a database where MMseqs2 is there."""
-    with artefact_directory(out) as work:
-        directory = segment_path(work, 0)
-        directory.mkdir(parents=True)
-        segment = write_segment(
-            directory,
-            [record.id for record in unique],
-            [record.sequence for record in unique],
-            members,
-            take,
-            kind=base.index_kind,
-            dimension=base.dimension,
-            window=base.window,
-            stride=base.stride,
-        )
-        prefix = None
-        if mmseqs is None and mmseqs_database.available() and unique:
-            prefix = mmseqs_database.create_database(unique, work / MMSEQS)
-        elif mmseqs:
-            prefix = mmseqs_database.copy_database(mmseqs, work / MMSEQS)
-        lengths = [len(record.sequence) for record in unique]
-        manifest = base.model_copy(
-            update={
-                "n_names": len(members),
-                "n_sequences": len(unique),
-                "n_windows": segment.n_windows,
-                "n_residues": sum(lengths[member.sequence] for member in members),
-                "segments": (segment,),
-                "mmseqs": None if prefix is None else f"{MMSEQS}/{prefix}",
-                "files": file_entries(work),
-            }
-        )
-        write_manifest(work, manifest)
+def representing(
+    wanted: bool, mmseqs: Path | None | Literal[False], *, unaligned: int, threads: int, work: Path
+) -> tuple[Callable[[list[str]], NDArray[np.int64]], Representation]:
+    """Returns what finds near copies, and how: by MMseqs2 where that is wanted and there."""
+    if not wanted or mmseqs is False:
+        return itself, Representation(method="none")
+    if not mmseqs_database.available():
+        logger.warning("mmseqs is not on PATH: near copies are not looked for, only exact ones are indexed once")
+        return itself, Representation(method="none")
+    how = Representation(method="mmseqs", identity=IDENTITY, coverage=COVERAGE, unaligned=unaligned)
+    return partial(near_copies, unaligned=unaligned, threads=threads, work=work), how
+
+
+def first_names(contents: Contents, numbers: Iterable[int]) -> Iterable[Record]:
+    """Gives sequences under their first names."""
+    names: dict[int, str] = {}
+    for member in contents.members:
+        names.setdefault(member.sequence, member.name)
+    return (Record(names[number], "", contents.sequences[number]) for number in numbers)
 
 
 def build_index(
@@ -172,40 +173,81 @@ def build_index(
     *,
     mmseqs: Path | None | Literal[False] = None,
     kind: IndexKind = "auto",
+    representatives: bool = True,
+    axes: NDArray[np.float32] | None = None,
+    threads: int = 1,
 ) -> Index:
     """Returns the index it has made at ``out``.
 
     Args:
         records: the database, with different ids.
-        stores: their vectors, in one store or in several; records of other sequences are not touched.
+        stores: their vectors, in one store or in several; those of near copies may be missing, and records of other
+            sequences are not touched.
         out: the directory to make.
         mmseqs: directory of an MMseqs2 database of the same sequences; None makes one where MMseqs2 is on
-            PATH, False leaves it out.
-        kind: the vector index; ``auto`` is flat below 100,000 windows and HNSW from there.
+            PATH, False does without MMseqs2.
+        kind: the vector index; ``auto`` is flat below 8,192 windows and pq from there.
+        representatives: index near copies by one of them, where MMseqs2 is on PATH.
+        axes: (d,) weights of the axes in the list of an approximate index; exact cosines do not change.
+        threads: for MMseqs2.
 
     Raises:
         InputError: a record is in no store or has changed since, a name comes twice, there are no records, or
             ``out`` cannot be written.
         ArtefactError: the stores were made with different models or settings.
     """
-    parts = listed(stores)
+    parts = as_list(stores)
     if not records or not parts:
         raise InputError("there is no sequence to index", remedy="give a database of at least one sequence")
     check_stores(parts)
     check_names(records)
-    unique, members = unique_sequences(records, {}, 0)
     shape = parts[0].manifest
-    base = IndexManifest(
-        model=shape.model,
-        index_kind=kind,
-        dimension=shape.dimension,
-        window=shape.window,
-        stride=shape.stride,
-        n_names=0,
-        n_sequences=0,
-        n_windows=0,
-        n_residues=0,
-        segments=(),
-    )
-    write_bundle(Path(out), base, unique, members, vectors_from(parts, unique), mmseqs)
-    return Index.open(out, verify="size")
+    with artefact_directory(out) as work:
+        represent, how = representing(representatives, mmseqs, unaligned=shape.stride, threads=threads, work=work)
+        contents = arrange(records, represent)
+        vectors = StoredVectors(parts, contents)
+        chosen = choose_kind(kind, len(vectors))
+        codebook = None
+        if chosen != "flat":
+            sample = Rows(*quantise(vectors.take(sample_rows(len(vectors)))))
+            codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors), axes)
+        directory = segment_path(work, 0)
+        directory.mkdir(parents=True)
+        write_contents(directory, contents)
+        write_vectors(directory, vectors.quantised, len(vectors), shape.dimension, codebook)
+        prefix = None
+        if mmseqs is None and mmseqs_database.available():
+            records_of = first_names(contents, contents.indexed.tolist())
+            prefix = mmseqs_database.create_database(records_of, work / MMSEQS)
+        elif mmseqs:
+            prefix = mmseqs_database.copy_database(mmseqs, work / MMSEQS)
+        info = describe(directory, n_windows=len(vectors), codebook=codebook)
+        manifest = IndexManifest(
+            model=shape.model,
+            index_kind=kind,
+            representation=how,
+            dimension=shape.dimension,
+            window=shape.window,
+            stride=shape.stride,
+            n_names=info.n_names,
+            n_sequences=info.n_sequences,
+            n_represented=info.n_represented,
+            n_windows=info.n_windows,
+            n_residues=contents.residues,
+            segments=(info,),
+            codebook=write_codebook(work, codebook),
+            mmseqs=None if prefix is None else f"{MMSEQS}/{prefix}",
+        )
+        write_manifest(work, manifest.model_copy(update={"files": file_entries(work)}))
+    return Index.open(out)
+
+
+def write_codebook(work: Path, codebook: Codebook | None) -> CodebookInfo | None:
+    """Returns the manifest's entry of a codebook, which it writes into an index."""
+    if codebook is None or codebook.kind == "flat":
+        return None
+    # one that a killed process has left
+    shutil.rmtree(work / CODEBOOK, ignore_errors=True)
+    (work / CODEBOOK).mkdir()
+    codebook.write(work / CODEBOOK)
+    return CodebookInfo(kind=codebook.kind, path=CODEBOOK)

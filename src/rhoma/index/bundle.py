@@ -1,18 +1,22 @@
 """Reading an index bundle: one numbering of sequences and windows over all its segments.
 
-Sequences are numbered segment by segment, windows likewise. Names that were deleted are never given out; a
-sequence all of whose names were deleted is dead: it keeps its number, and no search returns its windows.
+Sequences are numbered segment by segment, windows likewise. Names that were deleted are never given out. A
+sequence is *live* while one of its names is, and it is *searched* while it or one of the near copies it represents
+is live: windows of a representative whose own names are all deleted still lead to its near copies.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.index import topk
+from rhoma.index import nearest
+from rhoma.index.approximate import Codebook
+from rhoma.index.contents import Member
+from rhoma.index.rows import check_vectors
 from rhoma.index.segment import Segment
 from rhoma.manifest import IndexManifest, check_model, read_manifest, verify_files
 
@@ -20,11 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-    from rhoma.index.segment import Member
-
-# Checksums of more than this take longer than most searches; then only the sizes are compared.
-VERIFY_BELOW = 4 << 30
 
 
 class Index:
@@ -39,25 +38,28 @@ class Index:
     def __init__(self, path: Path, manifest: IndexManifest) -> None:
         self.path = path
         self.manifest = manifest
-        self.segments = [Segment(path / "segments" / info.id, info, manifest.dimension) for info in manifest.segments]
+        self.segments = [
+            Segment(
+                path / "segments" / info.id,
+                info,
+                dimension=manifest.dimension,
+                window=manifest.window,
+                stride=manifest.stride,
+                codebook=self.codebook,
+            )
+            for info in manifest.segments
+        ]
         counts = [[segment.info.n_windows, segment.info.n_sequences] for segment in self.segments]
         ends = np.cumsum(np.array(counts, dtype=np.int64).reshape(-1, 2), axis=0)
-        self._first_row, self._first_sequence = np.vstack([[[0, 0]], ends]).T
+        self._first_row, self._first_sequence = np.vstack([[[0, 0]], ends]).T.copy()
 
     @classmethod
-    def open(
-        cls,
-        path: Path | str,
-        *,
-        verify: bool | Literal["auto", "full", "size"] = "auto",
-        model_sha256: str | None = None,
-    ) -> Index:
+    def open(cls, path: Path | str, *, verify: bool = False, model_sha256: str | None = None) -> Index:
         """Returns the index of a directory.
 
         Args:
             path: the directory.
-            verify: compare all checksums (``True``, ``full``) or sizes only (``False``, ``size``); ``auto``
-                compares the checksums of indexes below 4 GiB.
+            verify: compare all checksums, and not only the sizes of the files.
             model_sha256: the model that queries are embedded with, if vectors are to be searched.
 
         Raises:
@@ -67,10 +69,15 @@ class Index:
         manifest = read_manifest(path, IndexManifest)
         if model_sha256 is not None:
             check_model(manifest, path, model_sha256)
-        size = sum(entry.size for entry in manifest.files.values())
-        sizes_only = verify in (False, "size") or (verify == "auto" and size >= VERIFY_BELOW)
-        verify_files(path, manifest, sizes_only=sizes_only)
+        verify_files(path, manifest, sizes_only=not verify)
         return cls(path, manifest)
+
+    @cached_property
+    def codebook(self) -> Codebook | None:
+        """Returns what the approximate indexes of all segments share; None where search is exact."""
+        if self.manifest.codebook is None:
+            return None
+        return Codebook.read(self.path / self.manifest.codebook.path, self.manifest.codebook.kind)
 
     @property
     def n_windows(self) -> int:
@@ -79,7 +86,7 @@ class Index:
 
     @property
     def n_sequences(self) -> int:
-        """Returns the number of unique sequences, dead ones included; sequence numbers run from 0 to it."""
+        """Returns the number of distinct sequences, dead ones included; sequence numbers run from 0 to it."""
         return int(self._first_sequence[-1])
 
     @property
@@ -97,46 +104,106 @@ class Index:
         """Returns (n_sequences,) int64 lengths in nucleotides."""
         return np.concatenate([np.empty(0, dtype=np.int64), *(segment.lengths for segment in self.segments)])
 
+    @property
+    def first_sequences(self) -> NDArray[np.int64]:
+        """Returns (n_segments,) the number of the first sequence of each segment."""
+        first: NDArray[np.int64] = self._first_sequence[:-1]
+        return first
+
     def live_members(self) -> Iterator[Member]:
-        """Gives all names that are not deleted, in the order they were added."""
-        for segment in self.segments:
-            for member in segment.members:
-                if member.name not in segment.deleted:
-                    yield member
+        """Gives all names that are not deleted, by segment and sequence, with their sequences' numbers."""
+        for segment, first in self._numbered():
+            for member in np.flatnonzero(segment.live_names()).tolist():
+                sequence = first + int(segment.members[member])
+                yield Member(segment.names[member], segment.descriptions[member], sequence)
+
+    def _numbered(self) -> Iterator[tuple[Segment, int]]:
+        """Gives the segments, each with the number of its first sequence."""
+        return zip(self.segments, self._first_sequence.tolist(), strict=False)
 
     @cached_property
-    def _copies(self) -> list[list[str]]:
-        copies: list[list[str]] = [[] for _ in range(self.n_sequences)]
-        for member in self.live_members():
-            copies[member.sequence].append(member.name)
-        return copies
+    def representatives(self) -> NDArray[np.int64]:
+        """Returns (n_sequences,) the number of the representative of each sequence, often its own."""
+        numbers = np.arange(self.n_sequences, dtype=np.int64)
+        for segment, first in self._numbered():
+            representative, copy = segment.copies.astype(np.int64) + first
+            numbers[copy] = representative
+        return numbers
 
     @cached_property
-    def _members(self) -> dict[str, Member]:
-        return {member.name: member for member in self.live_members()}
+    def _live(self) -> NDArray[np.bool_] | None:
+        """Returns (n_sequences,) which sequences are live; None where all are."""
+        if all(segment.info.deleted is None for segment in self.segments):
+            return None
+        live = np.zeros(self.n_sequences, dtype=np.bool_)
+        for segment, first in self._numbered():
+            live[segment.members[segment.live_names()].astype(np.int64) + first] = True
+        return live
+
+    @cached_property
+    def _searched(self) -> NDArray[np.bool_] | None:
+        """Returns (n_sequences,) which sequences are searched; None where all are."""
+        if self._live is None:
+            return None
+        searched = self._live.copy()
+        searched[self.representatives[self._live]] = True
+        return searched
+
+    @cached_property
+    def live_sequences(self) -> NDArray[np.int64]:
+        """Returns the numbers of the sequences with a live name, ascending."""
+        if self._live is None:
+            return np.arange(self.n_sequences, dtype=np.int64)
+        return np.flatnonzero(self._live).astype(np.int64)
+
+    @cached_property
+    def searched_sequences(self) -> NDArray[np.int64]:
+        """Returns the numbers of the sequences that are live or represent a live one, ascending."""
+        if self._searched is None:
+            return np.arange(self.n_sequences, dtype=np.int64)
+        return np.flatnonzero(self._searched).astype(np.int64)
 
     @cached_property
     def names(self) -> list[str]:
         """Returns the first live name of every sequence; the empty string for a dead one."""
-        return [copies[0] if copies else "" for copies in self._copies]
-
-    @cached_property
-    def live_sequences(self) -> NDArray[np.int64]:
-        """Returns the numbers of the sequences that are not dead, ascending."""
-        return np.array([number for number, copies in enumerate(self._copies) if copies], dtype=np.int64)
+        names = [""] * self.n_sequences
+        for member in self.live_members():
+            names[member.sequence] = names[member.sequence] or member.name
+        return names
 
     def copies(self, sequence: int) -> list[str]:
         """Returns all live names of exactly this sequence, in the order they were added."""
-        return list(self._copies[sequence])
+        names = []
+        for segment, first in self._numbered():
+            names += [segment.names[member] for member in segment.live_members(sequence - first)]
+        return names
 
     def represented(self, sequence: int) -> NDArray[np.int64]:
-        """Returns the numbers of the sequences that this one represents, ascending: near copies without windows."""
-        return np.empty(0, dtype=np.int64)
+        """Returns the numbers of the live sequences that this one represents: near copies, without windows.
+
+        They are ascending. The sequence itself may be dead.
+        """
+        found = [np.empty(0, dtype=np.int64)]
+        for segment, first in self._numbered():
+            found.append(segment.represented(sequence - first) + first)
+        numbers = np.sort(np.concatenate(found))
+        return numbers if self._live is None else numbers[self._live[numbers]]
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        """Returns the segment and the number within it of a live name, or None."""
+        for number, segment in enumerate(self.segments):
+            member = segment.names.find(name)
+            if member is not None and not segment.is_deleted(member):
+                return number, member
+        return None
 
     def sequence_of(self, name: str) -> int | None:
         """Returns the number of the sequence of a live name, or None."""
-        member = self._members.get(name)
-        return None if member is None else member.sequence
+        found = self.find(name)
+        if found is None:
+            return None
+        segment, member = found
+        return int(self._first_sequence[segment]) + int(self.segments[segment].members[member])
 
     def description(self, name: str) -> str:
         """Returns the description of a live name, possibly empty.
@@ -144,24 +211,24 @@ class Index:
         Raises:
             KeyError: there is no such name.
         """
-        return self._members[name].description
+        found = self.find(name)
+        if found is None:
+            raise KeyError(name)
+        return self.segments[found[0]].descriptions[found[1]]
 
     @cached_property
-    def _alive(self) -> list[NDArray[np.bool_] | None]:
-        """Returns, for each segment, which windows may be found; None where all may."""
-        alive = np.array([bool(copies) for copies in self._copies], dtype=np.bool_)
-        masks: list[NDArray[np.bool_] | None] = []
-        for segment, first in zip(self.segments, self._first_sequence.tolist(), strict=False):
-            here = alive[first : first + segment.info.n_sequences]
-            masks.append(None if here.all() else here[segment.windows.sequence])
-        return masks
-
-    def rows_of(self, sequence: int) -> NDArray[np.int64]:
-        """Returns the rows of the windows of a sequence, by position."""
-        segment = int(np.searchsorted(self._first_sequence, sequence, side="right")) - 1
-        local = sequence - int(self._first_sequence[segment])
-        low, high = np.searchsorted(self.segments[segment].windows.sequence, [local, local + 1]).tolist()
-        return np.arange(low, high, dtype=np.int64) + int(self._first_row[segment])
+    def _parts(self) -> list[nearest.Part]:
+        """Returns the segments as they are searched."""
+        parts = []
+        for segment, row, first in zip(
+            self.segments, self._first_row.tolist(), self._first_sequence.tolist(), strict=False
+        ):
+            alive = None
+            if self._searched is not None:
+                here = self._searched[first : first + segment.info.n_sequences]
+                alive = None if here.all() else np.repeat(here, np.diff(segment.first_rows))
+            parts.append(nearest.Part(row, segment.rows, segment.index, alive))
+        return parts
 
     def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Returns the k nearest windows of each vector by cosine.
@@ -173,13 +240,13 @@ class Index:
         Returns:
             (m, k) float32 cosines and (m, k) int64 rows, by (cosine descending, row ascending); -inf and -1
             where there are fewer than k.
+
+        Raises:
+            ValueError: the vectors are of another length, or not finite.
         """
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
-        found = [topk.empty(len(queries), k)]
-        for segment, alive, first in zip(self.segments, self._alive, self._first_row.tolist(), strict=False):
-            scores, rows = segment.index.search(queries, k, alive=alive)
-            found.append((scores, np.where(rows < 0, rows, rows + first)))
-        return topk.merge(found, k)
+        check_vectors(queries, self.manifest.dimension)
+        return nearest.search(self._parts, queries, k)
 
     def _by_segment(
         self, numbers: NDArray[np.int64], first: NDArray[np.int64]
@@ -196,23 +263,59 @@ class Index:
             places = np.flatnonzero(owner == number)
             yield number, places, numbers[places] - first[number]
 
+    def _place(self, sequence: int) -> tuple[Segment, int, int]:
+        """Returns the segment of a sequence, its number there, and the segment's number.
+
+        Raises:
+            IndexError: there is no such sequence.
+        """
+        if not 0 <= sequence < self.n_sequences:
+            raise IndexError(f"sequence numbers run from 0 to {self.n_sequences - 1}, not to {sequence}")
+        number = int(np.searchsorted(self._first_sequence, sequence, side="right")) - 1
+        return self.segments[number], sequence - int(self._first_sequence[number]), number
+
+    def rows_of(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the rows of the windows of a sequence, by position; a near copy has none.
+
+        Raises:
+            IndexError: there is no such sequence.
+        """
+        segment, local, number = self._place(sequence)
+        low, high = segment.first_rows[local : local + 2].tolist()
+        return np.arange(low, high, dtype=np.int64) + int(self._first_row[number])
+
     def vectors(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Returns (n, d) float32 stored vectors of windows, in the order of ``rows``."""
+        """Returns (n, d) float32 stored unit vectors of windows, in the order of ``rows``."""
         numbers = np.asarray(rows, dtype=np.int64)
         out = np.empty((len(numbers), self.manifest.dimension), dtype=np.float32)
         for segment, places, local in self._by_segment(numbers, self._first_row):
-            out[places] = self.segments[segment].vectors[local]
+            out[places] = self.segments[segment].rows.take(local)
         return out
+
+    def stored(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """Returns (n, d) codes and (n,) scales of windows as they are stored."""
+        codes = np.empty((len(rows), self.manifest.dimension), dtype=np.int8)
+        scales = np.empty(len(rows), dtype=np.float32)
+        for segment, places, local in self._by_segment(rows, self._first_row):
+            codes[places] = self.segments[segment].rows.codes[local]
+            scales[places] = self.segments[segment].rows.scales[local]
+        return codes, scales
 
     def windows(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Returns sequence number, start and end (0-based, half-open), each (n,) int64, of windows."""
         numbers = np.asarray(rows, dtype=np.int64)
         sequence, start, end = np.empty((3, len(numbers)), dtype=np.int64)
-        for segment, places, local in self._by_segment(numbers, self._first_row):
-            table = self.segments[segment].windows
-            sequence[places] = table.sequence[local] + self._first_sequence[segment]
-            start[places] = table.start[local]
-            end[places] = table.end[local]
+        window, stride = self.manifest.window, self.manifest.stride
+        for number, places, local in self._by_segment(numbers, self._first_row):
+            segment = self.segments[number]
+            # a sequence without windows begins where the next one does, so the last one that begins there has the row
+            own = np.searchsorted(segment.first_rows, local, side="right") - 1
+            length = segment.lengths[own].astype(np.int64)
+            # as `tile` lays them: the last window ends flush with the sequence
+            begin = np.minimum((local - segment.first_rows[own]) * stride, np.maximum(length - window, 0))
+            sequence[places] = own + self._first_sequence[number]
+            start[places] = begin
+            end[places] = np.minimum(begin + window, length)
         return sequence, start, end
 
     def fetch(self, sequence: int, start: int = 0, end: int | None = None) -> str:
@@ -221,10 +324,7 @@ class Index:
         Raises:
             IndexError: there is no such sequence.
         """
-        if not 0 <= sequence < self.n_sequences:
-            raise IndexError(f"sequence numbers run from 0 to {self.n_sequences - 1}, not to {sequence}")
-        segment = int(np.searchsorted(self._first_sequence, sequence, side="right")) - 1
-        length = int(self.lengths[sequence])
+        segment, local, _ = self._place(sequence)
+        length = int(segment.lengths[local])
         stop = length if end is None else min(end, length)
-        begin = min(max(start, 0), max(stop, 0))
-        return self.segments[segment].fetch(sequence - int(self._first_sequence[segment]), begin, max(stop, 0))
+        return segment.letters.fetch(local, max(start, 0), stop)

@@ -1,53 +1,51 @@
 """Changing index bundles: add a segment, delete names, compact, verify.
 
-Every change ends with the renaming of a new manifest: until then the old index is what readers see. Files are
-never changed in place; those the new manifest does not name are removed afterwards.
+Every change ends with the renaming of a new manifest, or of a whole new index: until then the old one is what readers
+see. Files are never changed in place; those the new manifest does not name are removed afterwards.
 """
 
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma import tools
+from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError, InputError
 from rhoma.index import mmseqs as mmseqs_database
+from rhoma.index.approximate import Codebook
 from rhoma.index.build import (
     MMSEQS,
-    check_names,
+    StoredVectors,
+    as_list,
     check_stores,
-    listed,
+    choose_kind,
+    sample_rows,
     segment_path,
-    unique_sequences,
-    vectors_from,
-    write_bundle,
+    write_codebook,
 )
 from rhoma.index.bundle import Index
-from rhoma.index.segment import Member, write_segment
-from rhoma.manifest import (
-    IndexManifest,
-    SegmentInfo,
-    file_entries,
-    read_manifest,
-    verify_files,
-    write_manifest,
-)
-from rhoma.sequences import Record, digest
+from rhoma.index.contents import Contents, Member, arrange, check_names, itself
+from rhoma.index.representatives import assign, near_copies
+from rhoma.index.segment import describe, short_digest, write_contents, write_vectors
+from rhoma.io.skipped import SKIPPED_RECORDS
+from rhoma.manifest import IndexManifest, file_entries, read_manifest, verify_files, write_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from rhoma.manifest import SegmentInfo
+    from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -71,164 +69,295 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _live_records(index: Index) -> Iterator[Record]:
-    """Gives the live unique sequences under their first names."""
-    for number in index.live_sequences.tolist():
-        yield Record(index.names[number], "", index.fetch(number))
+def _without_mmseqs(manifest: IndexManifest, mmseqs: bool) -> IndexManifest:
+    """Returns the manifest without MMseqs2's database where that is to go.
+
+    Raises:
+        ToolError: it is to stay, and MMseqs2 is missing.
+    """
+    if not mmseqs:
+        return manifest.model_copy(update={"mmseqs": None})
+    if manifest.mmseqs is not None:
+        tools.require("mmseqs")
+    return manifest
 
 
-def _commit(path: Path, manifest: IndexManifest, segments: Sequence[SegmentInfo], *, sequences_changed: bool) -> None:
+def _commit(path: Path, manifest: IndexManifest, segments: Sequence[SegmentInfo], *, searched_changed: bool) -> None:
     """Writes the manifest of a changed index, with its counts and MMseqs2 database; removes old files."""
-    generation = manifest.generation + 1
+    old = read_manifest(path, IndexManifest)
+    generation = old.generation + 1
     draft = manifest.model_copy(
         update={
             "segments": tuple(segments),
             "generation": generation,
-            "n_windows": sum(s.n_windows for s in segments),
+            "n_windows": sum(segment.n_windows for segment in segments),
         }
     )
     index = Index(path, draft)
     prefix = manifest.mmseqs
-    if prefix is not None and sequences_changed:
-        prefix = None
-        if mmseqs_database.available():
-            name = f"{MMSEQS}.{generation}"
-            shutil.rmtree(path / name, ignore_errors=True)
-            prefix = f"{name}/{mmseqs_database.create_database(_live_records(index), path / name)}"
-        else:
-            logger.warning("mmseqs is not on PATH: the MMseqs2 database no longer fits the index and is removed")
-    lengths = index.lengths
-    members = list(index.live_members())
-    kept = [segment.tombstones for segment in segments if segment.tombstones is not None]
-    folders = [f"segments/{segment.id}" for segment in segments] + ([prefix.split("/")[0]] if prefix else [])
+    if prefix is not None and searched_changed:
+        name = f"{MMSEQS}.{generation}"
+        shutil.rmtree(path / name, ignore_errors=True)
+        records = mmseqs_database.searched_records(index)
+        prefix = f"{name}/{mmseqs_database.create_database(records, path / name)}"
+    kept = [segment.deleted for segment in segments if segment.deleted is not None]
+    folders = [f"segments/{segment.id}" for segment in segments]
+    folders += [prefix.split("/")[0]] if prefix else []
+    folders += [draft.codebook.path] if draft.codebook else []
     names = [
         file.relative_to(path).as_posix()
         for folder in folders
         for file in (path / folder).rglob("*")
-        if file.is_file() and (not file.name.startswith("tombstones.") or file.relative_to(path).as_posix() in kept)
+        if file.is_file() and (not file.name.startswith("deleted.") or file.relative_to(path).as_posix() in kept)
     ]
-    fresh = file_entries(path, [name for name in names if name not in manifest.files])
-    files = {name: manifest.files.get(name) or fresh[name] for name in sorted(names)}
-    final = draft.model_copy(
-        update={
-            "n_names": len(members),
-            "n_sequences": len(index.live_sequences),
-            "n_residues": int(sum(int(lengths[member.sequence]) for member in members)),
-            "mmseqs": prefix,
-            "files": files,
-        }
-    )
-    write_manifest(path, final)
-    for name in manifest.files:
+    fresh = file_entries(path, [name for name in names if name not in old.files])
+    files = {name: old.files.get(name) or fresh[name] for name in sorted(names)}
+    write_manifest(path, draft.model_copy(update={**_counts(index), "mmseqs": prefix, "files": files}))
+    for name in old.files:
         if name not in files:
             (path / name).unlink(missing_ok=True)
-    if manifest.mmseqs is not None and manifest.mmseqs != prefix:
-        shutil.rmtree((path / manifest.mmseqs).parent, ignore_errors=True)
+    if old.mmseqs is not None and old.mmseqs != prefix:
+        shutil.rmtree((path / old.mmseqs).parent, ignore_errors=True)
+
+
+def _counts(index: Index) -> dict[str, int]:
+    """Returns what a manifest says about live names and sequences."""
+    names = residues = 0
+    for segment, first in zip(index.segments, index.first_sequences.tolist(), strict=True):
+        live = segment.live_names()
+        names += int(live.sum())
+        residues += int(index.lengths[segment.members[live].astype(np.int64) + first].sum(dtype=np.int64))
+    return {
+        "n_names": names,
+        "n_sequences": len(index.live_sequences),
+        "n_represented": int((index.representatives[index.live_sequences] != index.live_sequences).sum()),
+        "n_residues": residues,
+    }
+
+
+def _known(index: Index) -> Callable[[str], int | None]:
+    """Returns what tells the number of a sequence from the end of an index, negative, or None."""
+    digests = np.concatenate([np.empty(0, dtype=np.uint64), *(segment.digests for segment in index.segments)])
+    order = np.argsort(digests, kind="stable")
+    ranked = digests[order]
+
+    def find(sequence: str) -> int | None:
+        key = np.array([short_digest(sequence)], dtype=np.uint64)
+        low, high = (int(np.searchsorted(ranked, key, side=side)[0]) for side in ("left", "right"))
+        for number in order[low:high].tolist():
+            if index.fetch(number) == sequence:
+                return int(number) - index.n_sequences
+        return None
+
+    return find
+
+
+def _representing(index: Index, threads: int) -> Callable[[list[str]], NDArray[np.int64]]:
+    """Returns what finds the representatives of new sequences: in the index, then among themselves.
+
+    Raises:
+        ToolError: the index has near copies, and MMseqs2 is missing.
+    """
+    how = index.manifest.representation
+    if how.method == "none" or how.unaligned is None:
+        return itself
+    tools.require("mmseqs")
+    unaligned = how.unaligned
+    searched = index.searched_sequences
+    targets = searched[index.representatives[searched] == searched]
+
+    def represent(sequences: list[str]) -> NDArray[np.int64]:
+        letters = [index.fetch(number) for number in targets.tolist()]
+        found = assign(sequences, letters, unaligned=unaligned, threads=threads, work=index.path)
+        left = np.flatnonzero(found < 0)
+        representative = found.copy()
+        representative[found >= 0] = targets[found[found >= 0]] - index.n_sequences
+        own = near_copies(
+            [sequences[number] for number in left.tolist()], unaligned=unaligned, threads=threads, work=index.path
+        )
+        representative[left] = left[own]
+        return representative
+
+    return represent
 
 
 def add_segment(
-    path: Path | str, records: Sequence[Record], stores: EmbeddingStore | Sequence[EmbeddingStore]
+    path: Path | str,
+    records: Sequence[Record],
+    stores: EmbeddingStore | Sequence[EmbeddingStore],
+    *,
+    mmseqs: bool = True,
+    threads: int = 1,
 ) -> Index:
     """Returns the index after adding sequences as a new segment; known sequences only gain a name.
 
-    The MMseqs2 database is made again (or removed, with a warning, where MMseqs2 is not on PATH).
+    Args:
+        path: the index.
+        records: with names that the index does not have.
+        stores: their vectors.
+        mmseqs: keep an MMseqs2 database, which is made again, and look for near copies where the index did; False
+            removes the database and looks for none.
+        threads: for MMseqs2.
 
     Raises:
         InputError: a name is in the index already, or a record is in no store.
         ArtefactError: the index is damaged, was made with another model, or is being changed.
+        ToolError: MMseqs2 is needed and missing.
     """
     path = Path(path)
-    parts = listed(stores)
+    parts = as_list(stores)
     if not records or not parts:
         raise InputError("there is no sequence to add", remedy="give at least one sequence")
     with _locked(path):
         index = Index.open(path)
-        manifest = index.manifest
+        manifest = _without_mmseqs(index.manifest, mmseqs)
         check_stores(parts, manifest)
-        check_names(records, (member.name for member in index.live_members()))
-        known = {digest(index.fetch(number)): number for number in range(index.n_sequences)}
-        unique, members = unique_sequences(records, known, index.n_sequences)
+        check_names(records, lambda name: index.sequence_of(name) is not None)
+        represent = _representing(index, threads) if mmseqs else itself
+        contents = arrange(records, represent, _known(index))
+        vectors = StoredVectors(parts, contents)
+        codebook = index.codebook
+        if codebook is None and (kind := choose_kind(manifest.index_kind, len(vectors))) != "flat":
+            codebook = Codebook.train(kind, vectors.take(sample_rows(len(vectors))), len(vectors))
+            manifest = manifest.model_copy(update={"codebook": write_codebook(path, codebook)})
         number = 1 + max((int(segment.id) for segment in manifest.segments), default=-1)
         directory = segment_path(path, number)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        segment = write_segment(
-            directory,
-            [record.id for record in unique],
-            [record.sequence for record in unique],
-            members,
-            vectors_from(parts, unique),
-            kind=manifest.index_kind,
-            dimension=manifest.dimension,
-            window=manifest.window,
-            stride=manifest.stride,
-        )
-        _commit(path, manifest, [*manifest.segments, segment], sequences_changed=True)
-    return Index.open(path, verify="size")
+        write_contents(directory, contents)
+        write_vectors(directory, vectors.quantised, len(vectors), manifest.dimension, codebook)
+        segment = describe(directory, n_windows=len(vectors), codebook=codebook)
+        _commit(path, manifest, [*manifest.segments, segment], searched_changed=True)
+    return Index.open(path)
 
 
-def delete(path: Path | str, names: Iterable[str]) -> Index:
+def delete(path: Path | str, names: Iterable[str], *, mmseqs: bool = True) -> Index:
     """Returns the index after hiding names; a sequence without a live name is no longer found.
+
+    Windows of a representative stay, without its name, while one of its near copies is live.
+
+    Args:
+        path: the index.
+        names: what to hide.
+        mmseqs: keep an MMseqs2 database, which may have to be made again; False removes it.
 
     Raises:
         InputError: a name is not in the index.
         ArtefactError: the index is damaged or is being changed.
+        ToolError: the MMseqs2 database has to be made again, and MMseqs2 is missing.
     """
     path = Path(path)
     with _locked(path):
         index = Index.open(path)
-        manifest = index.manifest
+        manifest = index.manifest if mmseqs else _without_mmseqs(index.manifest, mmseqs)
         wanted = set(names)
-        live = {member.name for member in index.live_members()}
-        missing = sorted(wanted - live)
+        places = {name: index.find(name) for name in sorted(wanted)}
+        missing = [name for name, place in places.items() if place is None]
         if missing:
             shown = ", ".join(repr(name) for name in missing[:3]) + (", ..." if len(missing) > 3 else "")
             raise InputError(f"has no sequence named {shown}", path=path, remedy="see the names in its FASTA files")
-        # The MMseqs2 database knows a sequence by its first name only.
-        renamed = any(
-            copies[0] in wanted and not wanted.issuperset(copies)
-            for copies in map(index.copies, index.live_sequences.tolist())
-        )
+        changed = _searched_names_change(index, wanted)
+        if changed:
+            manifest = _without_mmseqs(manifest, mmseqs)
+        gone: dict[int, list[int]] = {}
+        for place in places.values():
+            if place is not None:
+                gone.setdefault(place[0], []).append(place[1])
         segments = []
-        for segment in index.segments:
-            held = {member.name for member in segment.members} - segment.deleted
-            if not held & wanted:
-                segments.append(segment.info)
-                continue
-            tombstones = f"segments/{segment.info.id}/tombstones.{manifest.generation + 1}"
-            gone = sorted(segment.deleted | (held & wanted))
-            (path / tombstones).write_text("".join(f"{name}\n" for name in gone), encoding="utf-8")
-            segments.append(segment.info.model_copy(update={"tombstones": tombstones}))
-        _commit(path, manifest, segments, sequences_changed=renamed)
-    return Index.open(path, verify="size")
+        for number, segment in enumerate(index.segments):
+            info = segment.info
+            if number in gone:
+                deleted = f"segments/{info.id}/deleted.{index.manifest.generation + 1}.npy"
+                np.save(path / deleted, np.union1d(segment.deleted, gone[number]).astype(np.int64))
+                info = info.model_copy(update={"deleted": deleted})
+            segments.append(info)
+        _commit(path, manifest, segments, searched_changed=changed)
+    return Index.open(path)
 
 
-def compact(path: Path | str) -> Index:
+def _searched_names_change(index: Index, wanted: set[str]) -> bool:
+    """Returns whether the MMseqs2 database lacks a name after hiding some.
+
+    It knows a sequence by its first name only, and a near copy only once its representative is dead.
+    """
+    for name in wanted:
+        number = index.sequence_of(name)
+        if number is None:
+            continue
+        copies = index.copies(number)
+        survives = not wanted.issuperset(copies)
+        if (survives and copies[0] in wanted) or (not survives and len(index.represented(number))):
+            return True
+    return False
+
+
+class _Letters(Sequence[str]):
+    """Sequences of an index by number, fetched when they are asked for."""
+
+    def __init__(self, index: Index, numbers: NDArray[np.int64]) -> None:
+        self._index, self._numbers = index, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, place: int) -> str:  # type: ignore[override]
+        return self._index.fetch(int(self._numbers[place]))
+
+
+def _searched_contents(index: Index) -> tuple[Contents, NDArray[np.int64]]:
+    """Returns what is left of an index as contents of one segment, and the rows of its windows."""
+    numbers = index.searched_sequences
+    leads = index.representatives[numbers]
+    order = np.lexsort((numbers, leads != numbers, leads))
+    numbers, leads = numbers[order], leads[order]
+    place = np.full(index.n_sequences, -1, dtype=np.int64)
+    place[numbers] = np.arange(len(numbers))
+    copies = np.stack([place[leads], place[numbers]])[:, leads != numbers]
+    members = [Member(one.name, one.description, int(place[one.sequence])) for one in index.live_members()]
+    members.sort(key=lambda member: member.sequence)
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *map(index.rows_of, numbers.tolist())])
+    return Contents(_Letters(index, numbers), members, copies), rows
+
+
+def compact(path: Path | str, *, mmseqs: bool = True) -> Index:
     """Returns the index after rewriting it as one segment without deleted sequences.
+
+    Args:
+        path: the index.
+        mmseqs: make an MMseqs2 database again that is there; False removes it.
 
     Raises:
         ArtefactError: the index is damaged or is being changed.
+        ToolError: there is an MMseqs2 database, and MMseqs2 is missing.
     """
     path = Path(path)
     with _locked(path):
-        index = Index.open(path, verify="full")
-        manifest = index.manifest
-        numbers = index.live_sequences
-        place = np.full(index.n_sequences, -1, dtype=np.int64)
-        place[numbers] = np.arange(len(numbers))
-        unique = list(_live_records(index))
-        members = [
-            Member(member.name, member.description, int(place[member.sequence])) for member in index.live_members()
-        ]
-        sequence, _, _ = index.windows(np.arange(index.n_windows))
-        rows = np.flatnonzero(place[sequence] >= 0)
-        base = manifest.model_copy(update={"generation": manifest.generation + 1})
-
-        def take(start: int, end: int) -> NDArray[np.float16]:
-            return index.vectors(rows[start:end]).astype(np.float16)
-
-        write_bundle(path, base, unique, members, take, None if manifest.mmseqs else False)
-    return Index.open(path, verify="size")
+        index = Index.open(path, verify=True)
+        manifest = _without_mmseqs(index.manifest, mmseqs)
+        contents, rows = _searched_contents(index)
+        with artefact_directory(path) as work:
+            codebook = None
+            if (kind := choose_kind(manifest.index_kind, len(rows))) != "flat":
+                axes = None if index.codebook is None else index.codebook.axes
+                codebook = Codebook.train(kind, index.vectors(rows[sample_rows(len(rows))]), len(rows), axes)
+            directory = segment_path(work, 0)
+            directory.mkdir(parents=True)
+            write_contents(directory, contents)
+            write_vectors(
+                directory, lambda start, end: index.stored(rows[start:end]), len(rows), manifest.dimension, codebook
+            )
+            info = describe(directory, n_windows=len(rows), codebook=codebook)
+            prefix = None
+            if manifest.mmseqs is not None and len(contents.members):
+                records = mmseqs_database.searched_records(index)
+                prefix = f"{MMSEQS}/{mmseqs_database.create_database(records, work / MMSEQS)}"
+            if (path / SKIPPED_RECORDS).is_file():
+                shutil.copy(path / SKIPPED_RECORDS, work)
+            counts = {"n_names": len(contents.members), "n_windows": len(rows), "generation": manifest.generation + 1}
+            made = {"segments": (info,), "codebook": write_codebook(work, codebook), "mmseqs": prefix}
+            files = {name: entry for name, entry in file_entries(work).items() if name != SKIPPED_RECORDS}
+            write_manifest(work, manifest.model_copy(update={**counts, **made, "files": files}))
+    return Index.open(path)
 
 
 def verify(path: Path | str) -> IndexManifest:
@@ -240,10 +369,7 @@ def verify(path: Path | str) -> IndexManifest:
     path = Path(path)
     manifest = read_manifest(path, IndexManifest)
     verify_files(path, manifest)
-    index = Index(path, manifest)
-    live = list(index.live_members())
-    lengths = index.lengths
-    counted = (len(live), len(index.live_sequences), sum(int(lengths[member.sequence]) for member in live))
-    if counted != (manifest.n_names, manifest.n_sequences, manifest.n_residues):
+    counts = _counts(Index(path, manifest))
+    if any(getattr(manifest, name) != value for name, value in counts.items()):
         raise ArtefactError("the counts in the manifest are not those of its files", path=path)
     return manifest

@@ -1,75 +1,58 @@
-"""Exact search: every vector is compared."""
+"""Exact search: every row is compared."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from rhoma.index import topk
-from rhoma.index.protocol import Kind, check_vectors, read_vectors, write_vectors
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-# 32,768 vectors of 512 numbers are 64 MiB as float32: they are converted block by block.
-_BLOCK = 32_768
-_QUERIES = 256
+    from rhoma.index.protocol import Kind, Near
+    from rhoma.index.rows import Rows
+
+# scores held at once
+_SCORES = 1 << 26
+_MORE = 64
 
 
 class FlatIndex:
-    """A matrix of unit rows, on disk or in memory.
+    """The stored rows themselves.
 
     Args:
-        dimension: length of a vector.
-        vectors: (n, dimension) fp16 rows to start with.
+        rows: the rows of a segment.
     """
 
     kind: ClassVar[Kind] = "flat"
+    # products of matrices round otherwise than those of single rows
+    tolerance: ClassVar[float] = 1e-5
 
-    def __init__(self, dimension: int, vectors: NDArray[np.float16] | None = None) -> None:
-        self.dimension = dimension
-        self._vectors = np.empty((0, dimension), dtype=np.float16) if vectors is None else vectors
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
     def __len__(self) -> int:
-        """Returns the number of vectors."""
-        return len(self._vectors)
+        """Returns the number of rows."""
+        return len(self._rows)
 
-    def add(self, vectors: NDArray[np.floating]) -> None:
-        """Adds (n, d) unit rows."""
-        check_vectors(vectors, self.dimension)
-        rows = vectors.astype(np.float16, copy=False)
-        self._vectors = rows if not len(self._vectors) else np.concatenate([self._vectors, rows])
+    def wanted(self, k: int) -> int:
+        """Returns k and a few."""
+        return k + _MORE
 
-    def search(
-        self, queries: NDArray[np.float32], k: int, *, alive: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns the exact best k; see ``VectorIndex.search``."""
-        check_vectors(queries, self.dimension)
-        found = topk.empty(len(queries), k)
-        for start in range(0, len(self), _BLOCK):
-            block = self._vectors[start : start + _BLOCK].astype(np.float32)
-            dead = None if alive is None else ~alive[start : start + _BLOCK]
-            here = topk.empty(len(queries), k)
-            for first in range(0, len(queries), _QUERIES):
-                scores = queries[first : first + _QUERIES] @ block.T
-                if dead is not None:
-                    scores[:, dead] = topk.NO_SCORE
-                for number, row in enumerate(scores, first):
-                    places = topk.best(row, k)
-                    here[0][number, : len(places)] = row[places]
-                    here[1][number, : len(places)] = places + start
-            found = topk.merge([found, here], k)
+    def nearest(self, queries: NDArray[np.float32], count: int) -> list[Near]:
+        """Returns the rows of the best cosines; see ``VectorIndex.nearest``."""
+        found: list[Near] = []
+        step = max(1, _SCORES // max(1, len(self)))
+        for first in range(0, len(queries), step):
+            part = queries[first : first + step]
+            scores = np.empty((len(part), len(self)), dtype=np.float32)
+            start = 0
+            for block in self._rows.blocks():
+                np.matmul(part, block.T, out=scores[:, start : start + len(block)])
+                start += len(block)
+            for line in scores:
+                places = topk.best(line, count)
+                found.append((line[places], places))
         return found
-
-    def write(self, directory: Path) -> None:
-        """Writes the vectors; there is nothing else."""
-        write_vectors(directory, self._vectors)
-
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Returns the index over the vectors of a directory, memory-mapped."""
-        vectors = read_vectors(directory)
-        return cls(vectors.shape[1], vectors)

@@ -1,46 +1,45 @@
-"""Approximate search in a navigable graph (HNSW): from some 100,000 vectors to tens of millions."""
+"""Approximate search in a navigable graph (HNSW), with the settings of the founding paper."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from rhoma.index.approximate import FaissIndex, faiss_module
-from rhoma.index.protocol import Kind, read_vectors
+from rhoma.index.approximate import Coarse, faiss_module
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
+
+    from rhoma.index.protocol import Kind
 
 LINKS = 64
 EF_CONSTRUCTION = 200
 # Families are tight clusters, in which a narrow walk misses members.
-_MIN_EF_SEARCH = 512
-_EF_FACTOR = 2
-_BLOCK = 65_536
+_MIN_WANTED = 512
+_FACTOR = 2
 
 
-class HnswIndex(FaissIndex):
-    """A graph over the distinct vectors (M 64, efConstruction 200, inner product), kept as fp16."""
+class HnswIndex(Coarse):
+    """A graph (M 64, efConstruction 200, inner product) over the distinct rows, kept as fp16.
+
+    A graph loses most of its recall where many vectors are the same.
+    """
 
     kind: ClassVar[Kind] = "hnsw"
-
-    def _make(self, vectors: NDArray[np.float32]) -> Any:
-        faiss = faiss_module()
-        graph = faiss.IndexHNSWSQ(self.dimension, faiss.ScalarQuantizer.QT_fp16, LINKS, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction = EF_CONSTRUCTION
-        graph.train(vectors[:_BLOCK])
-        for start in range(0, len(vectors), _BLOCK):
-            graph.add(vectors[start : start + _BLOCK])
-        return graph
-
-    def _parameters(self, wanted: int, selector: Any) -> Any:
-        return faiss_module().SearchParametersHNSW(efSearch=max(_MIN_EF_SEARCH, _EF_FACTOR * wanted), sel=selector)
+    distinct_only: ClassVar[bool] = True
 
     @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Returns the index of a directory; the vectors for exact scores stay on disk."""
-        index = cls(read_vectors(directory).shape[1])
-        index._load(directory)
-        return index
+    def train(cls, sample: NDArray[np.float32], total: int) -> Any:
+        """Returns an empty graph."""
+        faiss = faiss_module()
+        graph = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_fp16, LINKS, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = EF_CONSTRUCTION
+        graph.train(sample)
+        return graph
+
+    def wanted(self, k: int) -> int:
+        """Returns twice k, at least 512."""
+        return max(_MIN_WANTED, _FACTOR * k)
+
+    def _parameters(self, count: int) -> Any:
+        return faiss_module().SearchParametersHNSW(efSearch=count)

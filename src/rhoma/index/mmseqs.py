@@ -1,9 +1,11 @@
-"""The MMseqs2 database inside an index bundle: the unique sequences under their first names."""
+"""The MMseqs2 database inside an index bundle: the sequences that are searched, under their first names."""
 
 from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rhoma import tools
 from rhoma.errors import InputError
@@ -13,6 +15,8 @@ from rhoma.sequences import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from rhoma.index.bundle import Index
 
 PREFIX = "db"
 
@@ -48,7 +52,7 @@ def copy_database(source: Path, target: Path) -> str:
 
 
 def create_database(records: Iterable[Record], target: Path) -> str:
-    """Returns the prefix of the database it has made in a new directory.
+    """Returns the prefix of the database it has made in a new directory, compressed.
 
     Raises:
         ToolError: MMseqs2 is missing or has failed.
@@ -56,6 +60,15 @@ def create_database(records: Iterable[Record], target: Path) -> str:
     target.mkdir()
     fasta = target / "sequences.fasta"
     write_fasta(fasta, (Record(record.id, "", record.sequence) for record in records), width=None)
-    tools.run(["mmseqs", "createdb", fasta.name, PREFIX, "--dbtype", "2", "-v", "1"], cwd=target)
+    command = ["mmseqs", "createdb", fasta.name, PREFIX, "--dbtype", "2", "--compressed", "1", "-v", "1"]
+    tools.run(command, cwd=target)
     fasta.unlink()
     return PREFIX
+
+
+def searched_records(index: Index) -> Iterable[Record]:
+    """Gives what belongs into the database: live representatives, and live near copies of dead ones."""
+    live = index.live_sequences
+    leads = index.representatives[live]
+    for number in live[(leads == live) | ~np.isin(leads, live)].tolist():
+        yield Record(index.copies(number)[0], "", index.fetch(number))

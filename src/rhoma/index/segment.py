@@ -1,149 +1,106 @@
 """One segment of an index: written once, read memory-mapped.
 
-Files:
+Sequences are numbered within the segment; a near copy follows the sequence that represents it. Where a number
+may lead to another segment (of a name whose sequence was there before, of a near copy of such a one) it counts
+from the first sequence of this segment, so that it is negative for earlier ones. Files:
 
-* ``vectors.npy``, and ``ann.*`` for the approximate kinds.
-* ``windows.parquet`` (sequence, start, end).
-* ``sequences.fa`` with ``sequences.fa.fai``: the unique sequences, one line each.
-* ``members.parquet`` (name, description, sequence: the number of the name's sequence in the whole index).
-* ``tombstones.<generation>``: deleted names, one a line.
+* ``lengths.npy``, ``letters.2bit``, ``letters.others.npy``: the distinct sequences.
+* ``digests.npy``: 64 bits of the digest of each, to recognise exact copies.
+* ``names.*``, ``descriptions.*``, ``members.npy``: all names, by the sequence they lead to.
+* ``copies.npy``: representatives, ascending, and under each its near copy. Near copies have no windows.
+* ``vectors.npy``, ``scales.npy``: the windows of all others, in order.
+* ``approximate.faiss``, ``groups.npy``: an approximate index of these.
+* ``deleted.<generation>.npy``: numbers of deleted names, ascending.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import mmap
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.artifacts import new_array
 from rhoma.errors import ArtefactError
-from rhoma.index.protocol import VECTORS, read_vectors
+from rhoma.index.approximate import coarse_class
+from rhoma.index.flat import FlatIndex
+from rhoma.index.letters import PACKED, Letters, write_letters
+from rhoma.index.names import Names, Texts, write_names, write_texts
+from rhoma.index.rows import Rows, write_rows
 from rhoma.manifest import SegmentInfo
-from rhoma.windows import Windows, tile
+from rhoma.windows import count_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from rhoma.index.protocol import Kind, VectorIndex
+    from rhoma.index.approximate import Codebook
+    from rhoma.index.contents import Contents
+    from rhoma.index.protocol import VectorIndex
+    from rhoma.index.rows import Take
 
 logger = logging.getLogger(__name__)
 
-SEQUENCES = "sequences.fa"
-FLAT_BELOW = 100_000
-_BLOCK = 65_536
+
+def short_digest(sequence: str) -> int:
+    """Returns 64 bits that stand for a sequence: equal ones have the same, others rarely."""
+    return int.from_bytes(hashlib.blake2b(sequence.encode("ascii"), digest_size=8).digest(), "little")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A name that leads to a sequence.
-
-    Attributes:
-        name: the name.
-        description: the rest of its header.
-        sequence: number of the sequence in the whole index.
-    """
-
-    name: str
-    description: str
-    sequence: int
+def write_contents(directory: Path, contents: Contents) -> None:
+    """Writes everything of a segment but its vectors into a directory."""
+    sequences, members = contents.sequences, contents.members
+    np.save(directory / "lengths.npy", np.array([len(sequence) for sequence in sequences], dtype=np.int32))
+    np.save(directory / "digests.npy", np.array([short_digest(sequence) for sequence in sequences], dtype=np.uint64))
+    write_letters(directory, sequences)
+    write_names(directory, [member.name for member in members])
+    write_texts(directory, "descriptions", [member.description for member in members])
+    np.save(directory / "members.npy", np.array([member.sequence for member in members], dtype=np.int32))
+    np.save(directory / "copies.npy", contents.copies.astype(np.int32))
 
 
-def vector_index(kind: Kind) -> type[VectorIndex]:
-    """Returns the class of a kind of vector index."""
-    if kind == "hnsw":
-        from rhoma.index.hnsw import HnswIndex
-
-        return HnswIndex
-    if kind == "ivfpq":
-        from rhoma.index.ivfpq import IvfPqIndex
-
-        return IvfPqIndex
-    from rhoma.index.flat import FlatIndex
-
-    return FlatIndex
-
-
-def choose_kind(wanted: str, n_windows: int) -> Kind:
-    """Returns the kind for so many windows: ``auto`` is flat below 100,000 and HNSW from there."""
-    if n_windows and wanted in ("hnsw", "ivfpq"):
-        return "hnsw" if wanted == "hnsw" else "ivfpq"
-    return "flat" if wanted != "auto" or n_windows < FLAT_BELOW else "hnsw"
-
-
-def _write_sequences(directory: Path, names: Sequence[str], sequences: Sequence[str]) -> None:
-    offset = 0
-    with (
-        open(directory / SEQUENCES, "w", encoding="utf-8", newline="\n") as fasta,
-        open(directory / f"{SEQUENCES}.fai", "w", encoding="utf-8", newline="\n") as index,
-    ):
-        for name, sequence in zip(names, sequences, strict=True):
-            offset += len(name.encode("utf-8")) + 2
-            fasta.write(f">{name}\n{sequence}\n")
-            index.write(f"{name}\t{len(sequence)}\t{offset}\t{len(sequence)}\t{len(sequence) + 1}\n")
-            offset += len(sequence) + 1
-
-
-def write_segment(
+def write_vectors(
     directory: Path,
-    names: Sequence[str],
-    sequences: Sequence[str],
-    members: Sequence[Member],
-    take: Callable[[int, int], NDArray[np.float16]],
-    *,
-    kind: str,
+    take: Take,
+    total: int,
     dimension: int,
-    window: int,
-    stride: int,
-) -> SegmentInfo:
-    """Returns the description of the segment it has written into an empty directory, whose name is its id.
+    codebook: Codebook | None,
+) -> None:
+    """Writes the vectors of a segment and, with a codebook, an approximate index of them.
 
     Args:
         directory: where to write.
-        names: the first name of each unique sequence.
-        sequences: the unique sequences.
-        members: all names that come with the segment.
-        take: returns the vectors of the windows from one number to another.
-        kind: the vector index, or ``auto``.
+        take: returns codes and scales of the windows from one number to another.
+        total: number of windows.
         dimension: length of a vector.
-        window: length of a window.
-        stride: distance of windows.
+        codebook: what approximate indexes share; None for exact search.
     """
-    import polars as pl
+    rows = write_rows(directory, take, total, dimension)
+    if codebook is not None and total:
+        logger.info("%s index of %d vectors", codebook.kind, total)
+        coarse_class(codebook.kind).make(codebook, rows).write(directory)
 
-    windows = tile([len(sequence) for sequence in sequences], window, stride)
-    total = len(windows)
-    chosen = choose_kind(kind, total)
-    _write_sequences(directory, names, sequences)
-    pl.DataFrame(
-        {"sequence": windows.sequence, "start": windows.start, "end": windows.end},
-        schema={"sequence": pl.Int32, "start": pl.Int32, "end": pl.Int32},
-    ).write_parquet(directory / "windows.parquet")
-    pl.DataFrame(
-        {
-            "name": [member.name for member in members],
-            "description": [member.description for member in members],
-            "sequence": [member.sequence for member in members],
-        },
-        schema={"name": pl.String, "description": pl.String, "sequence": pl.Int64},
-    ).write_parquet(directory / "members.parquet")
-    vectors = new_array(directory / VECTORS, np.float16, (total, dimension))
-    for start in range(0, total, _BLOCK):
-        vectors[start : start + _BLOCK] = take(start, min(start + _BLOCK, total))
-    vectors.flush()
-    logger.info("%s index of %d vectors", chosen, total)
-    index = vector_index(chosen)(dimension)  # type: ignore[call-arg]
-    index.add(vectors)
-    index.write(directory)
+
+def describe(directory: Path, *, n_windows: int, codebook: Codebook | None) -> SegmentInfo:
+    """Returns the entry of a segment that was written into a directory, whose name is its id."""
     return SegmentInfo(
-        id=directory.name, kind=chosen, n_sequences=len(sequences), n_windows=total, n_names=len(members)
+        id=directory.name,
+        kind="flat" if codebook is None or not n_windows else codebook.kind,
+        n_sequences=len(np.load(directory / "lengths.npy", mmap_mode="r")),
+        n_represented=np.load(directory / "copies.npy", mmap_mode="r").shape[1],
+        n_windows=n_windows,
+        n_names=len(np.load(directory / "members.npy", mmap_mode="r")),
     )
+
+
+def _run(ascending: NDArray[np.integer], value: int) -> tuple[int, int]:
+    """Returns where the run of a value begins and ends."""
+    # of the same type, or numpy would convert the whole array
+    low, high = np.searchsorted(ascending, np.array([value, value + 1], dtype=ascending.dtype)).tolist()
+    return low, high
 
 
 class Segment:
@@ -153,63 +110,106 @@ class Segment:
         directory: its directory.
         info: its entry in the manifest of the index.
         dimension: length of a vector.
+        window: length of a window.
+        stride: distance of windows.
+        codebook: what the approximate indexes of all segments share.
 
     Attributes:
-        windows: table of its windows, sequences numbered within the segment.
-        lengths: (n,) int64 lengths of its sequences.
+        lengths: (n,) int32 lengths of its sequences.
+        names: its names.
+        members: (m,) int32, ascending: the sequence of each name, which may be one of an earlier segment.
+        copies: (2, c) int32: representatives, ascending, which may be of an earlier segment, and near copies.
+        rows: its vectors.
 
     Raises:
         ArtefactError: the files do not fit the entry.
     """
 
-    def __init__(self, directory: Path, info: SegmentInfo, dimension: int) -> None:
-        import polars as pl
-
+    def __init__(
+        self, directory: Path, info: SegmentInfo, *, dimension: int, window: int, stride: int, codebook: Codebook | None
+    ) -> None:
         self.directory = directory
         self.info = info
-        table = pl.read_parquet(directory / "windows.parquet")
-        self.windows = Windows(*(table[name].to_numpy() for name in ("sequence", "start", "end")))
-        self.vectors = read_vectors(directory)
-        entries = (directory / f"{SEQUENCES}.fai").read_text(encoding="utf-8").splitlines()
-        fields = [line.rsplit("\t", 4) for line in entries]
-        self.lengths = np.array([int(field[1]) for field in fields], dtype=np.int64)
-        self._offsets = [int(field[2]) for field in fields]
+        self._shape = (window, stride)
+        self._codebook = codebook
+        self.lengths = self._load("lengths")
+        self.members = self._load("members")
+        self.copies = self._load("copies")
+        self.names = Names(directory)
+        self.rows = Rows.read(directory)
+        packed = (directory / PACKED).stat().st_size
         fits = (
-            self.vectors.shape == (info.n_windows, dimension)
-            and self.vectors.dtype == np.float16
-            and len(self.windows) == info.n_windows
-            and len(self.lengths) == info.n_sequences
+            self.rows.codes.shape == (info.n_windows, dimension)
+            and self.rows.codes.dtype == np.int8
+            and self.rows.scales.shape == (info.n_windows,)
+            and self.lengths.shape == (info.n_sequences,)
+            and self.copies.shape == (2, info.n_represented)
+            and self.members.shape == (info.n_names,)
+            and len(self.names) == info.n_names
+            and int(self.first_rows[-1]) == info.n_windows
+            and packed == self.letters.n_bytes
         )
         if not fits:
             raise ArtefactError("does not fit the manifest", path=directory, remedy="make the index again")
 
-    @cached_property
-    def members(self) -> list[Member]:
-        """Returns all names of the segment, deleted ones included, in input order."""
-        import polars as pl
-
-        table = pl.read_parquet(self.directory / "members.parquet")
-        return [Member(*row) for row in table.select("name", "description", "sequence").iter_rows()]
+    def _load(self, name: str) -> NDArray[np.integer]:
+        array: NDArray[np.integer] = np.load(self.directory / f"{name}.npy", mmap_mode="r")
+        return array
 
     @cached_property
-    def deleted(self) -> frozenset[str]:
-        """Returns the deleted names of the segment."""
-        if self.info.tombstones is None:
-            return frozenset()
-        path = self.directory.parent.parent / self.info.tombstones
-        return frozenset(path.read_text(encoding="utf-8").split("\n")[:-1])
+    def first_rows(self) -> NDArray[np.int64]:
+        """Returns (n + 1,) int64: the windows of sequence i are the rows ``first_rows[i]:first_rows[i + 1]``."""
+        counts = count_windows(self.lengths, *self._shape)
+        counts[self.copies[1]] = 0
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @cached_property
+    def letters(self) -> Letters:
+        """Returns the letters of its sequences."""
+        return Letters(self.directory, np.cumsum(self.lengths, dtype=np.int64))
+
+    @cached_property
+    def descriptions(self) -> Texts:
+        """Returns the descriptions of its names."""
+        return Texts(self.directory, "descriptions")
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        """Returns (n,) uint64 digests of its sequences."""
+        return self._load("digests").astype(np.uint64)
+
+    @cached_property
+    def deleted(self) -> NDArray[np.int64]:
+        """Returns the numbers of its deleted names, ascending."""
+        if self.info.deleted is None:
+            return np.empty(0, dtype=np.int64)
+        numbers: NDArray[np.int64] = np.load(self.directory.parent.parent / self.info.deleted)
+        return numbers
 
     @cached_property
     def index(self) -> VectorIndex:
         """Returns the vector index, which is read when it is first used."""
-        return vector_index(self.info.kind).read(self.directory)
+        if self.info.kind == "flat" or self._codebook is None:
+            return FlatIndex(self.rows)
+        return coarse_class(self.info.kind).read(self.directory, self._codebook)
 
-    @cached_property
-    def _text(self) -> bytes | mmap.mmap:
-        with open(self.directory / SEQUENCES, "rb") as handle:
-            return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) if len(self.lengths) else b""
+    def is_deleted(self, member: int) -> bool:
+        """Returns whether a name was deleted."""
+        place = int(np.searchsorted(self.deleted, member))
+        return place < len(self.deleted) and int(self.deleted[place]) == member
 
-    def fetch(self, sequence: int, start: int, end: int) -> str:
-        """Returns letters of a sequence of the segment, 0-based and half-open."""
-        offset = self._offsets[sequence]
-        return self._text[offset + start : offset + end].decode("ascii")
+    def live_members(self, sequence: int) -> Iterator[int]:
+        """Gives the numbers of the live names of a sequence, which may be one of an earlier segment."""
+        low, high = _run(self.members, sequence)
+        return (member for member in range(low, high) if not self.is_deleted(member))
+
+    def represented(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the near copies in this segment of a sequence, which may be one of an earlier segment."""
+        low, high = _run(self.copies[0], sequence)
+        return self.copies[1, low:high].astype(np.int64)
+
+    def live_names(self) -> NDArray[np.bool_]:
+        """Returns (m,) which names are live."""
+        live = np.ones(len(self.members), dtype=np.bool_)
+        live[self.deleted] = False
+        return live
