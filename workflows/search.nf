@@ -19,7 +19,7 @@ workflow SEARCH {
 
     main:
     QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
-    batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], fasta] }
+    batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], byContent(fasta)] }
 
     EMBED_QUERIES(batches, settings.encoder_model, 'both', settings.device, '')
     MMSEQS_SEARCH(batches, index)
@@ -61,6 +61,19 @@ workflow SEARCH {
     emit:
     hits   // channel: hits.tsv
     report // channel: report.html
+}
+
+// Returns a copy of a file in a place that its content names: a batch that another run has prepared in the same way is the
+// same file to -resume, so that one more query does not search all others again.
+def byContent(fasta) {
+    def place = workflow.workDir.resolve("batches/${fasta.text.sha256()}/${fasta.name}")
+    if (!place.exists()) {
+        def draft = place.parent.resolve("${workflow.sessionId}.part")
+        place.parent.mkdirs()
+        fasta.copyTo(draft)
+        draft.moveTo(place)
+    }
+    return place
 }
 
 // Returns a channel of one list: the files of all batches, by batch.

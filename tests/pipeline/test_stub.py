@@ -46,9 +46,12 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     }
     assert json.loads((out / "pipeline_info" / "params_run.json").read_text())["batch_size"] == 100
     assert "mmseqs2:" in (out / "pipeline_info" / "software_versions.yml").read_text()
-    done = nextflow.run(*arguments, "-resume", cwd=tmp_path, parser=parser)
+    # other queries, which are prepared as the same batches
+    (tmp_path / "more.fasta").write_text((DEMO / "queries.fasta").read_text() + ">more\nACGUACGUACGUACGUACGU\n")
+    done = nextflow.run(*arguments, "--input", "more.fasta", "-resume", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
-    assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
+    again = {task["name"].split(":")[-1] for task in trace(tmp_path) if task["status"] != "CACHED"}
+    assert again == {"QUERY_PREPARE", "QUERY_REPORT"}
 
 
 @PARSERS
