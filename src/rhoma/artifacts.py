@@ -181,3 +181,11 @@ def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap
                 raise
             raise _disk_full(path, error, f", {size} bytes are needed") from None
     return np.lib.format.open_memmap(path, mode="r+")
+
+
+def link(source: Path, target: Path) -> None:
+    """Makes a file appear in a second place: by a hard link where the file system can do that, else as a copy."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copy2(source, target)

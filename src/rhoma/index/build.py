@@ -26,16 +26,17 @@ from rhoma.manifest import (
     file_entries,
     write_manifest,
 )
-from rhoma.sequences import Record, digest
+from rhoma.sequences import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from rhoma.index.contents import Contents
     from rhoma.index.protocol import Kind
+    from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
 
 logger = logging.getLogger(__name__)
@@ -97,31 +98,30 @@ class StoredVectors:
 
     Args:
         stores: where they are.
-        contents: what the segment holds.
+        sequences: the sequences that have windows, in order, each with one of its names.
 
     Raises:
         InputError: a sequence is in no store.
     """
 
-    def __init__(self, stores: Sequence[EmbeddingStore], contents: Contents) -> None:
+    def __init__(self, stores: Sequence[EmbeddingStore], sequences: Iterable[tuple[str, str]]) -> None:
         self._stores = stores
         owners: list[NDArray[np.int64]] = []
         rows: list[NDArray[np.int64]] = []
-        for number in contents.indexed.tolist():
-            key = digest(contents.sequences[number])
+        for name, sequence in sequences:
+            key = digest(sequence)
             owner, place = next(
                 ((n, p) for n, store in enumerate(stores) if (p := store.place_of(key)) is not None), (-1, -1)
             )
             if owner < 0:
-                raise self._missing(contents, number)
+                raise self._missing(name)
             span = stores[owner].plus_rows(place)
             rows.append(np.arange(span.start, span.stop, dtype=np.int64))
             owners.append(np.full(len(rows[-1]), owner, dtype=np.int64))
         self._rows = np.concatenate([np.empty(0, dtype=np.int64), *rows])
         self._owners = np.concatenate([np.empty(0, dtype=np.int64), *owners])
 
-    def _missing(self, contents: Contents, number: int) -> InputError:
-        name = next(member.name for member in contents.members if member.sequence == number)
+    def _missing(self, name: str) -> InputError:
         holder = next((store for store in self._stores if store.place(name) is not None), None)
         problem = f"has no vectors of {name!r}"
         if holder is not None:
@@ -158,12 +158,12 @@ def representing(
     return partial(near_copies, unaligned=unaligned, threads=threads, work=work), how
 
 
-def first_names(contents: Contents, numbers: Iterable[int]) -> Iterable[Record]:
-    """Gives sequences under their first names."""
+def named(contents: Contents) -> Iterator[tuple[str, str]]:
+    """Gives the sequences that have windows, in order, each with its first name."""
     names: dict[int, str] = {}
     for member in contents.members:
         names.setdefault(member.sequence, member.name)
-    return (Record(names[number], "", contents.sequences[number]) for number in numbers)
+    return ((names[number], contents.sequences[number]) for number in contents.indexed.tolist())
 
 
 def build_index(
@@ -205,7 +205,7 @@ def build_index(
     with artefact_directory(out) as work:
         represent, how = representing(representatives, mmseqs, unaligned=shape.stride, threads=threads, work=work)
         contents = arrange(records, represent)
-        vectors = StoredVectors(parts, contents)
+        vectors = StoredVectors(parts, named(contents))
         chosen = choose_kind(kind, len(vectors))
         codebook = None
         if chosen != "flat":
@@ -217,11 +217,10 @@ def build_index(
         write_vectors(directory, vectors.quantised, len(vectors), shape.dimension, codebook)
         prefix = None
         if mmseqs is None and mmseqs_database.available():
-            records_of = first_names(contents, contents.indexed.tolist())
-            prefix = mmseqs_database.create_database(records_of, work / MMSEQS)
+            prefix = mmseqs_database.create_database(named(contents), work / MMSEQS)
         elif mmseqs:
             prefix = mmseqs_database.copy_database(mmseqs, work / MMSEQS)
-        info = describe(directory, n_windows=len(vectors), codebook=codebook)
+        info = describe(directory, directory.name, n_windows=len(vectors), codebook=codebook)
         manifest = IndexManifest(
             model=shape.model,
             index_kind=kind,

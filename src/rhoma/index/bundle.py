@@ -133,12 +133,10 @@ class Index:
     @cached_property
     def _live(self) -> NDArray[np.bool_] | None:
         """Returns (n_sequences,) which sequences are live; None where all are."""
-        if all(segment.info.deleted is None for segment in self.segments):
-            return None
         live = np.zeros(self.n_sequences, dtype=np.bool_)
         for segment, first in self._numbered():
             live[segment.members[segment.live_names()].astype(np.int64) + first] = True
-        return live
+        return None if live.all() else live
 
     @cached_property
     def _searched(self) -> NDArray[np.bool_] | None:

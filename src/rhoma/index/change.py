@@ -27,6 +27,7 @@ from rhoma.index.build import (
     as_list,
     check_stores,
     choose_kind,
+    named,
     sample_rows,
     segment_path,
     write_codebook,
@@ -98,8 +99,8 @@ def _commit(path: Path, manifest: IndexManifest, segments: Sequence[SegmentInfo]
     if prefix is not None and searched_changed:
         name = f"{MMSEQS}.{generation}"
         shutil.rmtree(path / name, ignore_errors=True)
-        records = mmseqs_database.searched_records(index)
-        prefix = f"{name}/{mmseqs_database.create_database(records, path / name)}"
+        searched = mmseqs_database.searched_sequences(index)
+        prefix = f"{name}/{mmseqs_database.create_database(searched, path / name)}"
     kept = [segment.deleted for segment in segments if segment.deleted is not None]
     folders = [f"segments/{segment.id}" for segment in segments]
     folders += [prefix.split("/")[0]] if prefix else []
@@ -215,7 +216,7 @@ def add_segment(
         check_names(records, lambda name: index.sequence_of(name) is not None)
         represent = _representing(index, threads) if mmseqs else itself
         contents = arrange(records, represent, _known(index))
-        vectors = StoredVectors(parts, contents)
+        vectors = StoredVectors(parts, named(contents))
         codebook = index.codebook
         if codebook is None and (kind := choose_kind(manifest.index_kind, len(vectors))) != "flat":
             codebook = Codebook.train(kind, vectors.take(sample_rows(len(vectors))), len(vectors))
@@ -226,7 +227,7 @@ def add_segment(
         directory.mkdir(parents=True)
         write_contents(directory, contents)
         write_vectors(directory, vectors.quantised, len(vectors), manifest.dimension, codebook)
-        segment = describe(directory, n_windows=len(vectors), codebook=codebook)
+        segment = describe(directory, directory.name, n_windows=len(vectors), codebook=codebook)
         _commit(path, manifest, [*manifest.segments, segment], searched_changed=True)
     return Index.open(path)
 
@@ -346,11 +347,11 @@ def compact(path: Path | str, *, mmseqs: bool = True) -> Index:
             write_vectors(
                 directory, lambda start, end: index.stored(rows[start:end]), len(rows), manifest.dimension, codebook
             )
-            info = describe(directory, n_windows=len(rows), codebook=codebook)
+            info = describe(directory, directory.name, n_windows=len(rows), codebook=codebook)
             prefix = None
             if manifest.mmseqs is not None and len(contents.members):
-                records = mmseqs_database.searched_records(index)
-                prefix = f"{MMSEQS}/{mmseqs_database.create_database(records, work / MMSEQS)}"
+                searched = mmseqs_database.searched_sequences(index)
+                prefix = f"{MMSEQS}/{mmseqs_database.create_database(searched, work / MMSEQS)}"
             if (path / SKIPPED_RECORDS).is_file():
                 shutil.copy(path / SKIPPED_RECORDS, work)
             counts = {"n_names": len(contents.members), "n_windows": len(rows), "generation": manifest.generation + 1}

@@ -51,24 +51,24 @@ def copy_database(source: Path, target: Path) -> str:
     return prefix
 
 
-def create_database(records: Iterable[Record], target: Path) -> str:
-    """Returns the prefix of the database it has made in a new directory, compressed.
+def create_database(sequences: Iterable[tuple[str, str]], target: Path) -> str:
+    """Returns the prefix of the database it has made of (name, sequence) in a new directory, compressed.
 
     Raises:
         ToolError: MMseqs2 is missing or has failed.
     """
     target.mkdir()
     fasta = target / "sequences.fasta"
-    write_fasta(fasta, (Record(record.id, "", record.sequence) for record in records), width=None)
+    write_fasta(fasta, (Record(name, "", sequence) for name, sequence in sequences), width=None)
     command = ["mmseqs", "createdb", fasta.name, PREFIX, "--dbtype", "2", "--compressed", "1", "-v", "1"]
     tools.run(command, cwd=target)
     fasta.unlink()
     return PREFIX
 
 
-def searched_records(index: Index) -> Iterable[Record]:
+def searched_sequences(index: Index) -> Iterable[tuple[str, str]]:
     """Gives what belongs into the database: live representatives, and live near copies of dead ones."""
     live = index.live_sequences
     leads = index.representatives[live]
     for number in live[(leads == live) | ~np.isin(leads, live)].tolist():
-        yield Record(index.copies(number)[0], "", index.fetch(number))
+        yield index.copies(number)[0], index.fetch(number)

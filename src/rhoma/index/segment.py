@@ -84,10 +84,10 @@ def write_vectors(
         coarse_class(codebook.kind).make(codebook, rows).write(directory)
 
 
-def describe(directory: Path, *, n_windows: int, codebook: Codebook | None) -> SegmentInfo:
-    """Returns the entry of a segment that was written into a directory, whose name is its id."""
+def describe(directory: Path, name: str, *, n_windows: int, codebook: Codebook | None) -> SegmentInfo:
+    """Returns the entry of a segment of this id that was written into a directory."""
     return SegmentInfo(
-        id=directory.name,
+        id=name,
         kind="flat" if codebook is None or not n_windows else codebook.kind,
         n_sequences=len(np.load(directory / "lengths.npy", mmap_mode="r")),
         n_represented=np.load(directory / "copies.npy", mmap_mode="r").shape[1],
