@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 PARSERS = pytest.mark.parametrize("parser", ["v1", "v2"])
 SETTINGS = {
     "name": "small",
-    "compact": {"embedding_size": 8, "hidden_size": 16, "kernel": 5},
+    "sizes": {"embedding_size": 8, "hidden_size": 16, "kernel": 5},
     "head": {"hidden_size": 16, "layers": 1, "heads": 2, "pool_heads": 4, "dimension": 32},
     "whitened": 16,
-    "words": 16,
     "train": {"steps": 3, "families": 8, "synthetic": 2, "views": 2, "negatives": 2},
 }
 
@@ -111,25 +110,43 @@ def test_a_training_need_not_be_measured(nextflow: Nextflow, tmp_path: Path) -> 
     assert not any(name.startswith("EVALUATE") for name in _names(tmp_path))
 
 
+def _small_rinalmo(directory: Path) -> Path:
+    """Returns a directory with a small RiNALMo of random weights, of the form of a download."""
+    torch = pytest.importorskip("torch")
+    multimolecule = pytest.importorskip("multimolecule")
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
+    model = multimolecule.RiNALMoModel(multimolecule.RiNALMoConfig(**sizes), add_pooling_layer=False)
+    model.save_pretrained(directory)
+    return directory
+
+
 @pytest.mark.slow
 @pytest.mark.rfam
 @pytest.mark.tool("mmseqs")
-def test_a_small_training_makes_a_bundle(nextflow: Nextflow, tmp_path: Path, few_families: Path) -> None:
+@pytest.mark.parametrize("public", [False, True])
+def test_a_small_training_makes_a_bundle_and_measures_it(
+    nextflow: Nextflow, tmp_path: Path, few_families: Path, public: bool
+) -> None:
     pytest.importorskip("torch")
-    (tmp_path / "settings.yml").write_text(yaml.safe_dump(SETTINGS))
+    settings = SETTINGS | ({"sizes": {}, "lora": 2} if public else {"encoder": "compact"})
+    (tmp_path / "settings.yml").write_text(yaml.safe_dump(settings))
+    more = ("--encoder", "rinalmo-micro", "--model_dir", _small_rinalmo(tmp_path / "weights")) if public else ()
     done = nextflow.run(
         *("--workflow", "train", "--rfam", few_families, "--train_config", tmp_path / "settings.yml"),
-        *("--families_per_task", "20", "--device", "cpu", "--outdir", "out"),
+        *("--families_per_task", "20", "--device", "cpu", "--outdir", "out", *more),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout
     bundle = tmp_path / "out" / "encoder"
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert manifest["name"] == "small"
-    assert manifest["dimension"] == 32
+    assert manifest["dimension"] == 16
+    assert manifest["encoder"]["hub_id"] == ("multimolecule/rinalmo-micro" if public else None)
     assert manifest["training"]["config"]["train"]["steps"] == 3
     assert (bundle / "split.tsv").read_bytes() == (tmp_path / "out" / "split.tsv").read_bytes()
-    assert {"README.md", "config.yaml", "training.tsv", "curve.svg", "network.onnx"} <= set(manifest["files"])
+    assert {"README.md", "config.yaml", "training.tsv", "curve.svg"} <= set(manifest["files"])
+    assert ("network.onnx" in manifest["files"]) != public
     assert sum("TRAIN_DEDUPLICATE" in task["name"] for task in trace(tmp_path)) == 2
     # measured on the test families of its own split
     measured = tmp_path / "out" / "quick"
@@ -138,3 +155,5 @@ def test_a_small_training_makes_a_bundle(nextflow: Nextflow, tmp_path: Path, few
     rows = json.loads((measured / "retrieval.json").read_text())
     assert {row["status"] for row in rows} == {"ok"}
     assert {"rhoma-vectors", "rhoma-rounds", "kmer", "mmseqs"} <= {row["method"] for row in rows}
+    for name in ("embedding", "msa"):
+        assert {row["status"] for row in json.loads((measured / f"{name}.json").read_text())} == {"ok"}, name
