@@ -25,9 +25,10 @@ from rhoma.evaluate.splits import read_split
 from rhoma.models.embedder import shipped_bundle
 from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.cm_samples import add_cm_samples
+from rhoma.train.data import Data
 from rhoma.train.factory import begin_with, make_network
 from rhoma.train.loop import train
-from rhoma.train.run import Data, Validate
+from rhoma.train.run import Validate
 from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
 from rhoma.train.whiten import fit_whitening

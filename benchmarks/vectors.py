@@ -30,8 +30,8 @@ import torch
 from rhoma.evaluate.splits import read_split
 from rhoma.models.embedder import shipped_bundle
 from rhoma.models.whitening import Whitening
+from rhoma.train.data import Data
 from rhoma.train.factory import make_network, read_network
-from rhoma.train.run import Data
 from rhoma.train.settings import SETTINGS, resolve
 from rhoma.train.validate import Validation, embed_sequences, flanked
 from rhoma.train.whiten import background_windows

@@ -20,8 +20,9 @@ from rhoma.errors import ArtefactError  # noqa: E402
 from rhoma.models.pairing import pair_probabilities  # noqa: E402
 from rhoma.train import folds  # noqa: E402
 from rhoma.train.checkpoint import load_best  # noqa: E402
+from rhoma.train.data import Data  # noqa: E402
 from rhoma.train.folds import Folds  # noqa: E402
-from rhoma.train.run import FOLDS, Data, bundle_of_checkpoint, train_bundle  # noqa: E402
+from rhoma.train.run import FOLDS, bundle_of_checkpoint, train_bundle  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

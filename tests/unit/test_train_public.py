@@ -18,9 +18,10 @@ from rhoma.models.embedder import load_embedder  # noqa: E402
 from rhoma.models.encoders.compact import CompactConfig, CompactEncoder  # noqa: E402
 from rhoma.train.cache import FrozenEncoder, StateCache, batch_keys, fill_cache, member_windows  # noqa: E402
 from rhoma.train.checkpoint import trained_state  # noqa: E402
+from rhoma.train.data import Data  # noqa: E402
 from rhoma.train.factory import begin_with, make_network  # noqa: E402
 from rhoma.train.lora import add_adapters, merge_adapters  # noqa: E402
-from rhoma.train.run import Data, train_bundle, whiten_bundle  # noqa: E402
+from rhoma.train.run import train_bundle, whiten_bundle  # noqa: E402
 from rhoma.train.settings import resolve  # noqa: E402
 
 if TYPE_CHECKING:

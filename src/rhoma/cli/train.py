@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,9 +12,7 @@ from rhoma.cli.common import Device, ModelDir, Quiet, Threads, new_app, progress
 from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rhoma.train.run import Data
+    from rhoma.train.data import Data
     from rhoma.train.settings import RunConfig
 
 app = new_app(no_args_is_help=True, help="Train an encoder and its homology head: a model bundle.")
@@ -76,12 +72,13 @@ def run(
     try:
         import torch
 
+        from rhoma.train.distributed import joined
         from rhoma.train.run import train_bundle
     except ImportError as error:
         raise ToolError("torch", f"cannot be imported ({error})", remedy="pip install 'rhoma[train]'") from error
 
     torch.set_num_threads(threads)
-    with _processes(device) as (where, ranks):
+    with joined(device) as (where, ranks):
         data = _data(rfam, split, threads, ranks)
         with progress("steps", quiet=quiet) as tell:
             figures = train_bundle(
@@ -289,7 +286,7 @@ def _data(rfam: Path, split: Path | None, threads: int, ranks: int) -> Data:
     import tempfile
 
     from rhoma.evaluate import splits
-    from rhoma.train.run import Data
+    from rhoma.train.data import Data
 
     if split is not None:
         rows, text = splits.read_split(split), split.read_text(encoding="utf-8")
@@ -302,26 +299,3 @@ def _data(rfam: Path, split: Path | None, threads: int, ranks: int) -> Data:
             splits.write_split(Path(directory) / "split.tsv", rows)
             text = (Path(directory) / "split.tsv").read_text(encoding="utf-8")
     return Data(rfam, {row.family: row.split for row in rows}, text)
-
-
-@contextmanager
-def _processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[tuple[str, int]]:
-    """Gives the device of this process and the number of processes; joins those that torchrun started."""
-    import torch
-
-    from rhoma.models.embedder import resolve_device
-
-    where: Any = resolve_device(device)
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    if ranks > 1:
-        import torch.distributed as dist
-
-        if where == "cuda":
-            where = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-            torch.cuda.set_device(where)
-        dist.init_process_group("gloo" if where == "cpu" else "nccl")
-    try:
-        yield where, ranks
-    finally:
-        if ranks > 1:
-            dist.destroy_process_group()

@@ -13,10 +13,12 @@ from rhoma.rfam import read_families, read_members, read_seed
 from rhoma.train.augment import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from rhoma.train.settings import RunConfig
 
     # partner and alignment column of every position
     _Aligned = tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -77,6 +79,34 @@ def load_families(rfam: Path, keep: Iterable[str], *, min_length: int = 25, max_
     if not families:
         raise InputError("none of the families of the split has a usable sequence", path=rfam)
     return families
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a training reads.
+
+    Attributes:
+        rfam: directory with families.tsv, seed.sto.gz and members.fa.gz.
+        split: family -> train, validation or test.
+        split_text: the split file, kept in the bundle.
+    """
+
+    rfam: Path
+    split: Mapping[str, str]
+    split_text: str
+
+    def families(self, which: str) -> list[str]:
+        """Return the families of one split."""
+        return [family for family, split in self.split.items() if split == which]
+
+    def load(self, which: str, config: RunConfig) -> list[Family]:
+        """Return the families of one split with their members of a length that the settings allow.
+
+        Raises:
+            InputError: the files are missing or damaged.
+        """
+        names = self.families(which)
+        return load_families(self.rfam, names, min_length=config.min_length, max_length=config.max_length)
 
 
 def add_aligned(families: Iterable[Family], directory: Path, *, min_length: int = 25, max_length: int = 1500) -> None:

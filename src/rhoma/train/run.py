@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +18,6 @@ from rhoma.train.auxiliary import Auxiliary
 from rhoma.train.cache import FrozenEncoder, fill_cache, member_windows
 from rhoma.train.checkpoint import load_best, restore
 from rhoma.train.cm_samples import add_cm_samples
-from rhoma.train.data import load_families
 from rhoma.train.distributed import world
 from rhoma.train.factory import begin_with, make_network, read_network, whitened_anew
 from rhoma.train.folds import Folds
@@ -34,12 +32,12 @@ from rhoma.train.validate import Validation, embed_sequences
 from rhoma.train.whiten import fit_whitening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from rhoma.manifest import EncoderInfo
     from rhoma.models.network import HomologyNetwork
-    from rhoma.train.data import Family
+    from rhoma.train.data import Data, Family
     from rhoma.train.settings import RunConfig
 
 logger = logging.getLogger(__name__)
@@ -47,34 +45,6 @@ logger = logging.getLogger(__name__)
 SPLIT, LOG, CURVE = "split.tsv", "training.tsv", "curve.svg"
 # beside the checkpoint
 FOLDS = "folds.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What a training reads.
-
-    Attributes:
-        rfam: directory with families.tsv, seed.sto.gz and members.fa.gz.
-        split: family -> train, validation or test.
-        split_text: the split file, kept in the bundle.
-    """
-
-    rfam: Path
-    split: Mapping[str, str]
-    split_text: str
-
-    def families(self, which: str) -> list[str]:
-        """Return the families of one split."""
-        return [family for family, split in self.split.items() if split == which]
-
-    def load(self, which: str, config: RunConfig) -> list[Family]:
-        """Return the families of one split with their members of a length that the settings allow.
-
-        Raises:
-            InputError: the files are missing or damaged.
-        """
-        names = self.families(which)
-        return load_families(self.rfam, names, min_length=config.min_length, max_length=config.max_length)
 
 
 class Validate:
