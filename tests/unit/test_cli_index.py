@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from rhoma import __version__, cli
@@ -51,10 +52,15 @@ def test_the_life_of_an_index(files: Path, capsys: pytest.CaptureFixture[str]):
     assert rhoma("index", "verify", index) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "1 names, 1 unique sequences, 1 windows, 1 segments" in captured.err
+    assert "1 names, 1 distinct sequences, 0 of them near copies, 1 windows, 1 segments" in captured.err
     assert rhoma("index", "info", index) == 0
     described = json.loads(capsys.readouterr().out)
     assert (described["kind"], described["n_names"], described["model"]["name"]) == ("index", 1, "toy")
+    assert (described["n_windows"], described["n_representatives"], described["n_residues"]) == (1, 1, 29)
+    assert described["bytes"] == sum(
+        path.stat().st_size for path in index.rglob("*") if path.is_file() and path.name != "skipped_records.tsv"
+    )
+    assert described["bytes_per_nucleotide"] == round(described["bytes"] / 29, 2)
     assert Index.open(index).names == ["c"]
 
 
@@ -96,6 +102,42 @@ def test_errors_go_to_stderr_with_status_1_and_leave_nothing(files: Path, capsys
     assert "is a store, not a index" in capsys.readouterr().err
 
 
+def test_an_index_in_shards_is_the_one_built_at_once(
+    files: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+):
+    fasta = files / "all.fasta"
+    rng = np.random.default_rng(0)
+    fasta.write_text("".join(f">s{i} d\n{''.join(rng.choice(list('ACGU'), 150))}\n" for i in range(12)) + ">bad\nNN\n")
+    model = ("--model", tiny_bundle)
+    whole = ("index", "build", "--fasta", fasta, "--out", files / "whole", *model, "--no-mmseqs", "--kind", "pq")
+    assert rhoma(*whole) == 0
+    shards = files / "shards"
+    split = ("index", "split", "--fasta", fasta, "--out", shards, *model, "--no-mmseqs", "--kind", "pq")
+    assert rhoma(*split, "--shard-windows", 15) == 0
+    assert rhoma("embed", "--fasta", shards / "sample.fasta", "--out", files / "sample", *model) == 0
+    book = files / "book"
+    assert rhoma("index", "codebook", "--shards", shards, "--store", files / "sample", "--out", book) == 0
+    segments: list[Any] = []
+    for shard in sorted((shards / "segments").iterdir()):
+        store, out = files / f"store.{shard.name}", files / f"segment.{shard.name}"
+        assert rhoma("embed", "--fasta", shard / "representatives.fasta", "--out", store, *model) == 0
+        make = ("index", "segment", "--shard", shard, "--store", store, "--codebook", book, "--out", out)
+        assert rhoma(*make) == 0
+        segments += ["--segment", out]
+    assert len(segments) >= 6
+    assert rhoma("index", "join", "--shards", shards, *segments, "--codebook", book, "--out", files / "index") == 0
+    assert rhoma("index", "verify", files / "index") == 0
+    one, many = Index.open(files / "whole"), Index.open(files / "index")
+    assert many.names == one.names == [f"s{i}" for i in range(12)]
+    vectors = one.vectors(np.arange(one.n_windows))
+    np.testing.assert_allclose(many.vectors(np.arange(many.n_windows)), vectors, atol=0.02)
+    np.testing.assert_array_equal(many.search(vectors, 1)[1], one.search(vectors, 1)[1])
+    for index in (one, many):
+        assert [record.id for record in read_skipped(index.path / "skipped_records.tsv")] == ["bad"]
+    assert not [path for path in files.iterdir() if path.name.startswith(".")]
+    assert "skipped bad" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -131,7 +173,7 @@ def test_exit_statuses(error: BaseException, status: int, monkeypatch: pytest.Mo
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr("rhoma.manifest.read_manifest", fail)
+    monkeypatch.setattr("rhoma.index.describe.describe_index", fail)
     assert rhoma("index", "info", tmp_path) == status
     with pytest.raises(SystemExit) as caught:
         cli.main(["index", "info", str(tmp_path)])

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Strict, Threads, load_database, new_app, set_up_logging, use_threads
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rhoma.io.fasta import Skipped
-    from rhoma.manifest import IndexManifest
+from rhoma.cli import shards
+from rhoma.cli.common import (
+    Device,
+    ModelDir,
+    Quiet,
+    Strict,
+    Threads,
+    load_database,
+    new_app,
+    progress,
+    set_up_logging,
+    use_threads,
+)
 
 app = new_app(no_args_is_help=True, help="Build an index of a database, change it, check it.")
 logger = logging.getLogger(__name__)
@@ -27,72 +34,84 @@ Stores = Annotated[
 ]
 
 
-def _read_table(index: Path) -> list[Skipped]:
-    """Returns what was left out of an index so far."""
-    from rhoma.io.skipped import SKIPPED_RECORDS, read_skipped
-
-    table = index / SKIPPED_RECORDS
-    return read_skipped(table) if table.exists() else []
-
-
-def _write_table(index: Path, skipped: Sequence[Skipped]) -> None:
-    """Writes what was left out of an index into its directory."""
-    from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
-
-    write_skipped(index / SKIPPED_RECORDS, skipped)
-    if skipped:
-        logger.info("%d records of the database were left out: %s", len(skipped), index / SKIPPED_RECORDS)
-
-
-def _tell(path: Path, manifest: IndexManifest) -> None:
-    logger.info(
-        "%s: %d names, %d unique sequences, %d windows, %d segments",
-        path,
-        manifest.n_names,
-        manifest.n_sequences,
-        manifest.n_windows,
-        len(manifest.segments),
-    )
-
-
 @app.command()
 def build(
     fasta: Fasta,
-    store: Stores,
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make; an index there is replaced.")],
+    store: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--store", "-s", help="Embedding store of the sequences, or several; they are embedded here where none is."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Without --store: model bundle or name of a public encoder; by default the shipped encoder."),
+    ] = None,
+    model_dir: ModelDir = None,
+    device: Device = "cpu",
     mmseqs: Annotated[
         Path | None,
         typer.Option(help="Directory of an MMseqs2 database of the sequences; made here where it is not given."),
     ] = None,
-    no_mmseqs: Annotated[bool, typer.Option("--no-mmseqs", help="Leave the MMseqs2 database out.")] = False,
-    kind: Annotated[
-        Literal["auto", "flat", "pq", "hnsw", "ivfpq"],
-        typer.Option(help="The vector index; auto is flat (exact) below 8,192 windows and pq from there."),
-    ] = "auto",
+    no_mmseqs: shards.NoMmseqs = False,
+    no_representatives: shards.NoRepresentatives = False,
+    kind: shards.KindOption = "auto",
     strict: Strict = False,
     *,
     threads: Threads,
     quiet: Quiet = False,
 ) -> None:
-    """Build an index of a database from its sequences and their vectors."""
+    """Build an index of a database.
+
+    A database of millions of windows is faster built in parallel: see split, codebook, segment and join, or the
+    pipeline's --workflow index, which calls them.
+
+    Examples:
+        rhoma index build --fasta database.fasta --out index
+
+        rhoma index build --fasta database.fasta --store database.store --out index
+    """
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    from rhoma.index.build import build_index
+    from rhoma.index.build import build_index, index_database
+    from rhoma.models.embedder import load_embedder
     from rhoma.store import open_store
 
     records, skipped = load_database(fasta, strict=strict)
-    index = build_index(
-        records,
-        [open_store(one) for one in store],
-        out,
-        mmseqs=False if no_mmseqs else mmseqs,
-        kind=kind,
-        threads=threads,
-    )
+    chosen: Path | Literal[False] | None = False if no_mmseqs else mmseqs
+    if store:
+        stores = [open_store(one) for one in store]
+        index = build_index(
+            records,
+            stores,
+            out,
+            mmseqs=chosen,
+            kind=kind,
+            representatives=not no_representatives,
+            skipped=skipped,
+            threads=threads,
+        )
+    else:
+        embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
+        with progress("windows embedded", quiet=quiet) as tell:
+            index = index_database(
+                records,
+                embedder,
+                out,
+                mmseqs=chosen,
+                kind=kind,
+                representatives=not no_representatives,
+                skipped=skipped,
+                threads=threads,
+                progress=tell,
+            )
     if index.mmseqs is None and not no_mmseqs:
         logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
-    _write_table(out, skipped)
-    _tell(out, index.manifest)
+    shards.tell(out, index.manifest)
+
+
+shards.register(app)
 
 
 @app.command()
@@ -100,6 +119,7 @@ def add(
     index: IndexPath,
     fasta: Fasta,
     store: Stores,
+    no_mmseqs: shards.NoMmseqs = False,
     strict: Strict = False,
     *,
     threads: Threads,
@@ -109,12 +129,14 @@ def add(
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.change import add_segment
+    from rhoma.io.skipped import SKIPPED_RECORDS, read_skipped, write_skipped
     from rhoma.store import open_store
 
     records, skipped = load_database(fasta, strict=strict)
-    changed = add_segment(index, records, [open_store(one) for one in store])
-    _write_table(index, [*_read_table(index), *skipped])
-    _tell(index, changed.manifest)
+    changed = add_segment(index, records, [open_store(one) for one in store], mmseqs=not no_mmseqs, threads=threads)
+    table = index / SKIPPED_RECORDS
+    write_skipped(table, [*(read_skipped(table) if table.exists() else []), *skipped])
+    shards.tell(index, changed.manifest)
 
 
 @app.command()
@@ -122,6 +144,7 @@ def delete(
     index: IndexPath,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Names to delete.")] = None,
     from_file: Annotated[Path | None, typer.Option(help="A file with one name a line.")] = None,
+    no_mmseqs: shards.NoMmseqs = False,
     quiet: Quiet = False,
 ) -> None:
     """Delete sequences from an index by name; the space is given back by compact."""
@@ -137,21 +160,17 @@ def delete(
             raise InputError(f"cannot be read ({error})", path=from_file, remedy="give a text file") from None
     if not wanted:
         raise InputError("there is no name to delete", remedy="give names, or --from-file")
-    _tell(index, delete_names(index, wanted).manifest)
+    shards.tell(index, delete_names(index, wanted, mmseqs=not no_mmseqs).manifest)
 
 
 @app.command()
-def compact(index: IndexPath, *, threads: Threads, quiet: Quiet = False) -> None:
+def compact(index: IndexPath, no_mmseqs: shards.NoMmseqs = False, *, threads: Threads, quiet: Quiet = False) -> None:
     """Rewrite an index as one segment, without what was deleted."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.change import compact as compact_index
 
-    skipped = _read_table(index)
-    changed = compact_index(index)
-    # its directory is a new one
-    _write_table(index, skipped)
-    _tell(index, changed.manifest)
+    shards.tell(index, compact_index(index, mmseqs=not no_mmseqs).manifest)
 
 
 @app.command()
@@ -160,12 +179,12 @@ def verify(index: IndexPath, quiet: Quiet = False) -> None:
     set_up_logging(quiet=quiet)
     from rhoma.index.change import verify as verify_index
 
-    _tell(index, verify_index(index))
+    shards.tell(index, verify_index(index))
 
 
 @app.command()
 def info(index: IndexPath) -> None:
     """Print what an index holds, as JSON."""
-    from rhoma.manifest import IndexManifest, read_manifest
+    from rhoma.index.describe import describe_index
 
-    print(read_manifest(index, IndexManifest).model_dump_json(indent=2, exclude={"files"}))
+    print(json.dumps(describe_index(index), indent=2))

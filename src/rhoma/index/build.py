@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from rhoma.index.contents import arrange, check_names, itself
 from rhoma.index.representatives import COVERAGE, IDENTITY, near_copies
 from rhoma.index.rows import Rows, quantise
 from rhoma.index.segment import describe, write_contents, write_vectors
+from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
 from rhoma.manifest import (
     CodebookInfo,
     IndexManifest,
@@ -26,18 +28,19 @@ from rhoma.manifest import (
     file_entries,
     write_manifest,
 )
-from rhoma.sequences import digest
+from rhoma.sequences import Record, digest
+from rhoma.store import EmbeddingStore, write_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from rhoma.index.contents import Contents
     from rhoma.index.protocol import Kind
-    from rhoma.sequences import Record
-    from rhoma.store import EmbeddingStore
+    from rhoma.io.fasta import Skipped
+    from rhoma.manifest import FileEntry
+    from rhoma.models.embedder import Embedder
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +76,6 @@ def sample_rows(n_windows: int) -> NDArray[np.int64]:
 
 def as_list(stores: EmbeddingStore | Sequence[EmbeddingStore]) -> list[EmbeddingStore]:
     """Returns one store, or several, as a list."""
-    from rhoma.store import EmbeddingStore
-
     return [stores] if isinstance(stores, EmbeddingStore) else list(stores)
 
 
@@ -175,9 +176,10 @@ def build_index(
     kind: IndexKind = "auto",
     representatives: bool = True,
     axes: NDArray[np.float32] | None = None,
+    skipped: Sequence[Skipped] = (),
     threads: int = 1,
 ) -> Index:
-    """Returns the index it has made at ``out``.
+    """Returns the index it has made at ``out`` of a database and its vectors.
 
     Args:
         records: the database, with different ids.
@@ -189,6 +191,7 @@ def build_index(
         kind: the vector index; ``auto`` is flat below 8,192 windows and pq from there.
         representatives: index near copies by one of them, where MMseqs2 is on PATH.
         axes: (d,) weights of the axes in the list of an approximate index; exact cosines do not change.
+        skipped: records that were left out of the database, for its table.
         threads: for MMseqs2.
 
     Raises:
@@ -201,44 +204,113 @@ def build_index(
         raise InputError("there is no sequence to index", remedy="give a database of at least one sequence")
     check_stores(parts)
     check_names(records)
-    shape = parts[0].manifest
     with artefact_directory(out) as work:
-        represent, how = representing(representatives, mmseqs, unaligned=shape.stride, threads=threads, work=work)
-        contents = arrange(records, represent)
-        vectors = StoredVectors(parts, named(contents))
-        chosen = choose_kind(kind, len(vectors))
-        codebook = None
-        if chosen != "flat":
-            sample = Rows(*quantise(vectors.take(sample_rows(len(vectors)))))
-            codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors), axes)
-        directory = segment_path(work, 0)
-        directory.mkdir(parents=True)
-        write_contents(directory, contents)
-        write_vectors(directory, vectors.quantised, len(vectors), shape.dimension, codebook)
-        prefix = None
-        if mmseqs is None and mmseqs_database.available():
-            prefix = mmseqs_database.create_database(named(contents), work / MMSEQS)
-        elif mmseqs:
-            prefix = mmseqs_database.copy_database(mmseqs, work / MMSEQS)
-        info = describe(directory, directory.name, n_windows=len(vectors), codebook=codebook)
-        manifest = IndexManifest(
-            model=shape.model,
-            index_kind=kind,
-            representation=how,
-            dimension=shape.dimension,
-            window=shape.window,
-            stride=shape.stride,
-            n_names=info.n_names,
-            n_sequences=info.n_sequences,
-            n_represented=info.n_represented,
-            n_windows=info.n_windows,
-            n_residues=contents.residues,
-            segments=(info,),
-            codebook=write_codebook(work, codebook),
-            mmseqs=None if prefix is None else f"{MMSEQS}/{prefix}",
+        represent, how = representing(
+            representatives, mmseqs, unaligned=parts[0].manifest.stride, threads=threads, work=work
         )
-        write_manifest(work, manifest.model_copy(update={"files": file_entries(work)}))
+        write_skipped(work / SKIPPED_RECORDS, skipped)
+        _write(work, arrange(records, represent), parts, how, mmseqs=mmseqs, kind=kind, axes=axes)
     return Index.open(out)
+
+
+def index_database(
+    records: Sequence[Record],
+    embedder: Embedder,
+    out: Path | str,
+    *,
+    mmseqs: Path | None | Literal[False] = None,
+    kind: IndexKind = "auto",
+    representatives: bool = True,
+    axes: NDArray[np.float32] | None = None,
+    skipped: Sequence[Skipped] = (),
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Index:
+    """Returns the index it has made at ``out`` of a database, which it embeds: representatives only.
+
+    Vectors lie in a hidden directory beside ``out`` until the index is whole, so a run that was killed goes on where
+    it stopped.
+
+    Args:
+        records: see `build_index`.
+        embedder: the model.
+        out: see `build_index`.
+        mmseqs: see `build_index`.
+        kind: see `build_index`.
+        representatives: see `build_index`.
+        axes: see `build_index`.
+        skipped: see `build_index`.
+        threads: see `build_index`.
+        progress: called with (windows embedded, windows in all).
+
+    Raises:
+        InputError: a name comes twice, there are no records, or ``out`` cannot be written.
+    """
+    if not records:
+        raise InputError("there is no sequence to index", remedy="give a database of at least one sequence")
+    check_names(records)
+    vectors = Path(out).absolute().parent / f".{Path(out).name}.vectors"
+    with artefact_directory(out) as work:
+        represent, how = representing(representatives, mmseqs, unaligned=embedder.stride, threads=threads, work=work)
+        contents = arrange(records, represent)
+        indexed = [Record(name, "", sequence) for name, sequence in named(contents)]
+        store = write_store(vectors, indexed, embedder, progress=progress)
+        write_skipped(work / SKIPPED_RECORDS, skipped)
+        _write(work, contents, [store], how, mmseqs=mmseqs, kind=kind, axes=axes)
+    shutil.rmtree(vectors, ignore_errors=True)
+    return Index.open(out)
+
+
+def _write(
+    work: Path,
+    contents: Contents,
+    stores: Sequence[EmbeddingStore],
+    how: Representation,
+    *,
+    mmseqs: Path | None | Literal[False],
+    kind: IndexKind,
+    axes: NDArray[np.float32] | None,
+) -> None:
+    """Writes an index of one segment into a directory."""
+    shape = stores[0].manifest
+    vectors = StoredVectors(stores, named(contents))
+    chosen = choose_kind(kind, len(vectors))
+    codebook = None
+    if chosen != "flat":
+        sample = Rows(*quantise(vectors.take(sample_rows(len(vectors)))))
+        codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors), axes)
+    directory = segment_path(work, 0)
+    directory.mkdir(parents=True)
+    write_contents(directory, contents)
+    write_vectors(directory, vectors.quantised, len(vectors), shape.dimension, codebook)
+    prefix = None
+    if mmseqs is None and mmseqs_database.available():
+        prefix = mmseqs_database.create_database(named(contents), work / MMSEQS)
+    elif mmseqs:
+        prefix = mmseqs_database.copy_database(mmseqs, work / MMSEQS)
+    info = describe(directory, directory.name, n_windows=len(vectors), codebook=codebook)
+    manifest = IndexManifest(
+        model=shape.model,
+        index_kind=kind,
+        representation=how,
+        dimension=shape.dimension,
+        window=shape.window,
+        stride=shape.stride,
+        n_names=info.n_names,
+        n_sequences=info.n_sequences,
+        n_represented=info.n_represented,
+        n_windows=info.n_windows,
+        n_residues=contents.residues,
+        segments=(info,),
+        codebook=write_codebook(work, codebook),
+        mmseqs=None if prefix is None else f"{MMSEQS}/{prefix}",
+    )
+    write_manifest(work, manifest.model_copy(update={"files": index_files(work)}))
+
+
+def index_files(work: Path) -> dict[str, FileEntry]:
+    """Returns the files of an index but the table of what was left out, which grows in place."""
+    return {name: entry for name, entry in file_entries(work).items() if name != SKIPPED_RECORDS}
 
 
 def write_codebook(work: Path, codebook: Codebook | None) -> CodebookInfo | None:

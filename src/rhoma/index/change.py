@@ -27,6 +27,7 @@ from rhoma.index.build import (
     as_list,
     check_stores,
     choose_kind,
+    index_files,
     named,
     sample_rows,
     segment_path,
@@ -356,8 +357,7 @@ def compact(path: Path | str, *, mmseqs: bool = True) -> Index:
                 shutil.copy(path / SKIPPED_RECORDS, work)
             counts = {"n_names": len(contents.members), "n_windows": len(rows), "generation": manifest.generation + 1}
             made = {"segments": (info,), "codebook": write_codebook(work, codebook), "mmseqs": prefix}
-            files = {name: entry for name, entry in file_entries(work).items() if name != SKIPPED_RECORDS}
-            write_manifest(work, manifest.model_copy(update={**counts, **made, "files": files}))
+            write_manifest(work, manifest.model_copy(update={**counts, **made, "files": index_files(work)}))
     return Index.open(path)
 
 

@@ -10,6 +10,7 @@ from rhoma.errors import ArtefactError
 from rhoma.index.build import CODEBOOK, MMSEQS
 from rhoma.index.bundle import Index
 from rhoma.index.shards import CodebookManifest, SegmentManifest, ShardsManifest
+from rhoma.io.skipped import SKIPPED_RECORDS
 from rhoma.manifest import CodebookInfo, IndexManifest, read_manifest, sha256_file, verify_files, write_manifest
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def join(
                 (work / file).parent.mkdir(exist_ok=True)
                 link(shards / file, work / file)
                 files[file] = entry
+        link(shards / SKIPPED_RECORDS, work / SKIPPED_RECORDS)
         manifest = IndexManifest(
             model=first.model,
             index_kind=plan.index_kind,

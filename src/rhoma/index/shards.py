@@ -38,6 +38,7 @@ from rhoma.index.names import Names
 from rhoma.index.rows import Rows, quantise
 from rhoma.index.segment import describe, write_contents, write_vectors
 from rhoma.io.fasta import write_fasta
+from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
 from rhoma.manifest import (
     Count,
     Manifest,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rhoma.index.contents import Contents
+    from rhoma.io.fasta import Skipped
     from rhoma.store import EmbeddingStore
 
 REPRESENTATIVES = "representatives.fasta"
@@ -130,6 +132,7 @@ def split(
     mmseqs: bool = True,
     representatives: bool = True,
     shard_windows: int = SHARD_WINDOWS,
+    skipped: Sequence[Skipped] = (),
     threads: int = 1,
 ) -> ShardsManifest:
     """Returns the manifest of the shards it has made of a database.
@@ -143,6 +146,7 @@ def split(
         mmseqs: make an MMseqs2 database and look for near copies, where MMseqs2 is on PATH.
         representatives: look for near copies.
         shard_windows: windows of a shard, about.
+        skipped: records that were left out of the database, for its table.
         threads: for MMseqs2.
 
     Raises:
@@ -186,6 +190,7 @@ def split(
             mmseqs=None if prefix is None else f"{MMSEQS}/{prefix}",
             files=file_entries(work),
         )
+        write_skipped(work / SKIPPED_RECORDS, skipped)
         write_manifest(work, manifest)
     return manifest
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import onnxruntime
     from numpy.typing import NDArray
 
+    from rhoma.models.encoders.public import PublicEncoder
     from rhoma.models.tape import Tape
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -184,17 +185,9 @@ def load_embedder(
         DeviceError: ``cuda`` where there is no GPU.
         InputError: no such bundle or encoder.
     """
-    from rhoma.models.encoders.public import PUBLIC
-
-    if model is not None and str(model) in PUBLIC and not Path(model).exists():
+    if _is_public(model):
         return _public_embedder(str(model), device, threads, model_dir)
-    bundle = shipped_bundle() if model is None else Path(model)
-    if not (bundle / MANIFEST).is_file():
-        raise InputError(
-            "is no model bundle",
-            path=bundle,
-            remedy=f"give a directory with {MANIFEST}, or one of {', '.join(sorted(PUBLIC))}",
-        )
+    bundle = _bundle(model)
     manifest = read_manifest(bundle, ModelManifest)
     verify_files(bundle, manifest)
     fingerprint = sha256_file(bundle / MANIFEST)
@@ -224,6 +217,45 @@ def load_embedder(
     )
 
 
+def window_shape(model: Path | str | None = None) -> tuple[int, int]:
+    """Return length and distance of the windows of a model, which is not loaded.
+
+    Raises:
+        ArtefactError: the bundle is damaged or newer than this version.
+        InputError: no such bundle or encoder.
+    """
+    from rhoma.models.encoders.public import PUBLIC
+
+    if _is_public(model):
+        return _public_windows(PUBLIC[str(model)])
+    manifest = read_manifest(_bundle(model), ModelManifest)
+    return manifest.window, manifest.stride
+
+
+def _is_public(model: Path | str | None) -> bool:
+    from rhoma.models.encoders.public import PUBLIC
+
+    return model is not None and str(model) in PUBLIC and not Path(model).exists()
+
+
+def _bundle(model: Path | str | None) -> Path:
+    """Return the directory of a bundle, by default of the shipped one."""
+    from rhoma.models.encoders.public import PUBLIC
+
+    bundle = shipped_bundle() if model is None else Path(model)
+    if not (bundle / MANIFEST).is_file():
+        raise InputError(
+            "is no model bundle",
+            path=bundle,
+            remedy=f"give a directory with {MANIFEST}, or one of {', '.join(sorted(PUBLIC))}",
+        )
+    return bundle
+
+
+def _public_windows(spec: PublicEncoder) -> tuple[int, int]:
+    return min(128, spec.max_length), min(64, spec.max_length // 2)
+
+
 def _public_embedder(name: str, device: Device, threads: int | None, model_dir: Path | str | None) -> BatchedEmbedder:
     from rhoma.models.encoders.public import PUBLIC
     from rhoma.models.encoders.registry import load_encoder, weights_sha256
@@ -231,6 +263,7 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
     from rhoma.models.network import HomologyNetwork
 
     spec = PUBLIC[name]
+    window, stride = _public_windows(spec)
     where = resolve_device(device)
     info = EncoderInfo(kind=spec.kind, hub_id=spec.hub_id)
     network = HomologyNetwork(load_encoder(info, model_dir), HeadConfig(kind="mean"))
@@ -240,8 +273,8 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
         name=name,
         sha256=hashlib.sha256(f"{name} mean {weights}".encode()).hexdigest(),
         dimension=network.dimension,
-        window=min(128, spec.max_length),
-        stride=min(64, spec.max_length // 2),
+        window=window,
+        stride=stride,
         batch_nucleotides=_BATCH_NUCLEOTIDES[where],
     )
 
