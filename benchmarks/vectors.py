@@ -8,7 +8,8 @@
 Figures are those of the validation families of the bundle's split (rhoma.train.validate): their members in random
 flanks among members of training families; mean average precision, recall at 100 and at 1,000.
 
-powers     the whitening fitted anew with other powers and numbers of axes
+powers     the whitening fitted anew with other powers and numbers of axes; with `--decoys 4` among so many dinucleotide
+           shuffles of each target and in flanks of 100 to 600 nt, as the benchmark's database `flanked` has them
 untrained  the bundle beside an untrained network of the same shape, with the 95 % interval of a paired bootstrap
 windows    other lengths and distances of windows
 index      `--windows` windows of flanked members, 200 of validation families as queries: effective dimension (of the
@@ -115,19 +116,22 @@ class Measured:
     Args:
         bundle: the bundle.
         rfam: directory of the Rfam files.
+        decoys: of each target of the validation.
     """
 
-    def __init__(self, bundle: Path, rfam: Path) -> None:
+    def __init__(self, bundle: Path, rfam: Path, decoys: int = 0) -> None:
         self.network = read_network(bundle)[0]
         self.config = resolve(file=bundle / SETTINGS)
         data = Data(rfam, {row.family: row.split for row in read_split(bundle / "split.tsv")}, "")
         self.families, self.held_out = (data.load(which, self.config) for which in ("train", "validation"))
         self.window = self.config.train.augment.window
+        self.decoys = decoys
         self.validation = self.with_windows(self.window, self.config.stride)
 
     def with_windows(self, window: int, stride: int) -> Validation:
         """Return the validation with windows of another length and distance."""
-        return Validation(self.held_out, self.families, window=window, stride=stride)
+        hard = {"flanks": (100, 600), "decoys": self.decoys, "per_family": 5} if self.decoys else {}
+        return Validation(self.held_out, self.families, window=window, stride=stride, **hard)
 
     def vectors(self, network: Any, validation: Validation, window: int) -> list[Array]:
         """Return the head's vectors of the background, and of the validation's query and target windows."""
@@ -149,9 +153,7 @@ def powers(measured: Measured) -> None:
     vectors = measured.vectors(measured.network, measured.validation, measured.window)
     print("axes\tpower\t" + "\t".join(FIGURES))
     for axes in (384, 512, 640, 768):
-        for power in (
-            (0.0, 0.25, 0.5, 0.65, 0.75, 1.0) if axes == measured.config.whitened else (measured.config.power,)
-        ):
+        for power in (0.0, 0.25, 0.5, 0.7, 0.85, 1.0) if axes == measured.config.whitened else (measured.config.power,):
             print(f"{axes}\t{power}\t{shown(measured.figures(vectors, power, axes))}", flush=True)
     alone = measured.figures(vectors, measured.config.power, measured.config.whitened)
     print(
@@ -223,11 +225,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="bundle; default, the one that is shipped")
     parser.add_argument("--part", choices=("powers", "untrained", "windows", "index"), required=True)
     parser.add_argument("--windows", type=int, default=90_000, help="of the part index")
+    parser.add_argument("--decoys", type=int, default=0, help="of each target; then flanks are long, too")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     faiss.omp_set_num_threads(options.threads)
-    measured = Measured(options.model or shipped_bundle(), options.rfam)
+    measured = Measured(options.model or shipped_bundle(), options.rfam, options.decoys)
     parts = {"powers": powers, "untrained": untrained, "windows": windows}
     if options.part == "index":
         index(measured, options.windows)

@@ -10,7 +10,8 @@ from scipy import sparse
 from sklearn.metrics import average_precision_score
 
 from rhoma.errors import InputError
-from rhoma.train.augment import decode
+from rhoma.shuffle import dinucleotide_shuffle
+from rhoma.train.augment import decode, encode
 from rhoma.train.loop import embed_views
 from rhoma.windows import tile
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rhoma.models.network import HomologyNetwork
     from rhoma.train.data import Family
 
+# shortest flank and the end of the longest
+FLANKS = (30, 150)
 _WORD = 7
 _CODES = np.full(256, -1, dtype=np.int64)
 _CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
@@ -73,8 +76,8 @@ class Validation:
     """Queries and targets, made once; calling it gives the figures of a network.
 
     Each family's longest member is a query; up to `per_family` others, none of them close to another, are
-    targets, inside random flanks of their own composition, among `negatives` of training families. A target's
-    score is its best pair of windows.
+    targets, inside random flanks of their own composition, among `negatives` of training families and `decoys`
+    dinucleotide shuffles of each. A target's score is its best pair of windows.
 
     Raises:
         InputError: no family has two members that differ.
@@ -89,6 +92,8 @@ class Validation:
         stride: int,
         per_family: int = 10,
         background: int = 1500,
+        flanks: tuple[int, int] = FLANKS,
+        decoys: int = 0,
         seed: int = 7,
     ) -> None:
         rng = np.random.default_rng(seed)
@@ -104,13 +109,16 @@ class Validation:
             queries.append(decode(members[0]))
             query_family.append(number)
             for member in members[1:]:
-                targets.append(flanked(member, rng))
+                targets.append(flanked(member, rng, flanks))
                 target_family.append(number)
+                for _ in range(decoys):
+                    targets.append(flanked(encode(dinucleotide_shuffle(decode(member), rng)), rng, flanks))
+                    target_family.append(-1)
         if not queries:
             raise InputError("no validation family has two members that differ: there is nothing to retrieve")
         for _ in range(background):
             family = negatives[int(rng.integers(len(negatives)))]
-            targets.append(flanked(family.members[int(rng.integers(len(family.members)))], rng))
+            targets.append(flanked(family.members[int(rng.integers(len(family.members)))], rng, flanks))
             target_family.append(-1)
         self.query_family, self.target_family = np.array(query_family), np.array(target_family)
         self.query_windows, self.query_of = _windows(queries, window, stride)
@@ -178,11 +186,11 @@ def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3)
     return [members[k] for k in kept]
 
 
-def flanked(codes: NDArray[np.uint8], rng: np.random.Generator) -> str:
-    """Return the sequence between random flanks of 30 to 149 nt each, of its own composition."""
+def flanked(codes: NDArray[np.uint8], rng: np.random.Generator, flanks: tuple[int, int] = FLANKS) -> str:
+    """Return the sequence between random flanks of so many nt each (the end not counted), of its own composition."""
     composition = np.bincount(codes[codes < 4], minlength=4) + 1.0
     left, right = (
-        rng.choice(4, size=int(rng.integers(30, 150)), p=composition / composition.sum()).astype(np.uint8)
+        rng.choice(4, size=int(rng.integers(*flanks)), p=composition / composition.sum()).astype(np.uint8)
         for _ in range(2)
     )
     return decode(np.concatenate([left, codes, right]))
