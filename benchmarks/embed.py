@@ -116,7 +116,8 @@ def main() -> None:
         table = tile([len(s) for s in sequences], embedder.window, embedder.stride)
         spans = zip(table.sequence.tolist(), table.start.tolist(), table.end.tolist(), strict=True)
         windows = [sequences[number][start:end] for number, start, end in spans]
-        both = [*windows, *(reverse_complement(window) for window in windows)]
+        # backwards, as they follow each other on the other strand
+        both = [*windows, *(reverse_complement(window) for window in reversed(windows))]
         # the torch runtime embeds every window whole
         shared = options.length * options.sequences / sum(map(len, windows)) if runtime == "onnx" else 1.0
         work = operations(options.model, options.model_dir, windows[:32]) / 32 * len(windows) * shared
