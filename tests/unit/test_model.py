@@ -77,11 +77,11 @@ def test_both_runtimes_agree_on_the_shipped_encoder() -> None:
     cosine = (onnx.embed(sequences) * torch.embed(sequences)).sum(1)
     assert (cosine > 1 - 1e-3).all()
     assert onnx.sha256 == torch.sha256
-    assert (onnx.dimension, onnx.window, onnx.stride) == (512, 128, 64)
+    assert (onnx.dimension, onnx.window, onnx.stride) == (640, 128, 64)
 
 
 def test_the_shipped_encoder_is_small() -> None:
-    assert sum(path.stat().st_size for path in shipped_bundle().iterdir()) <= 8_000_000
+    assert sum(path.stat().st_size for path in shipped_bundle().iterdir()) <= 4_000_000
 
 
 def test_the_shipped_encoder_needs_neither_torch_nor_multimolecule() -> None:
@@ -94,7 +94,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 from rhoma.models.embedder import load_embedder
 vectors = load_embedder(threads=1).embed(["ACGUACGUACGUACGUACGU", "GGGGAAAACCCC"])
-assert vectors.shape == (2, 512), vectors.shape
+assert vectors.shape == (2, 640), vectors.shape
 assert "torch" not in sys.modules
 print("fine")
 """
