@@ -333,7 +333,12 @@ def test_the_mmseqs_database_follows_the_index(shop: Workshop):
     index = delete(index.path, ["s4"])
     assert names_in(index) == set(index.names)
     assert "copy|a" in index.names
-    assert sorted(path.name for path in index.path.iterdir()) == ["manifest.json", "mmseqs.2", "segments"]
+    assert sorted(path.name for path in index.path.iterdir()) == [
+        "manifest.json",
+        "mmseqs.2",
+        "segments",
+        "skipped_records.tsv",
+    ]
     index = compact(index.path)
     assert index.mmseqs == index.path / "mmseqs" / "db"
     assert names_in(index) == set(index.names)
