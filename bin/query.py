@@ -5,4 +5,6 @@ import sys
 
 from rhoma.cli import main
 
-main(["query", *sys.argv[1:]])
+if __name__ == "__main__":
+    # a process that this one starts imports it again
+    main(["query", *sys.argv[1:]])
