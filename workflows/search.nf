@@ -9,7 +9,7 @@ include { QUERY_HOMOLOGS         } from '../modules/query/homologs'
 include { QUERY_PREPARE          } from '../modules/query/prepare'
 include { QUERY_REPORT           } from '../modules/query/report'
 include { QUERY_SEARCH           } from '../modules/query/search'
-include { needsTorch             } from '../subworkflows/parameters'
+include { QUERY_VERDICT          } from '../modules/query/verdict'
 
 workflow SEARCH {
     take:
@@ -27,9 +27,7 @@ workflow SEARCH {
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
         .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
     labels = settings.labels ? file(settings.labels, glob: false) : []
-    // the null of cosines embeds on the processor: a bundle of our own only, not a large published encoder
-    light = settings.model_weights ? [[], false] : [settings.model_files, needsTorch(settings.model_files)]
-    QUERY_SEARCH(retrieved, index, light, labels, settings.search_options)
+    QUERY_SEARCH(retrieved, index, labels, settings.search_options)
 
     found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
     if (settings.aligner == 'cm') {
@@ -55,6 +53,8 @@ workflow SEARCH {
         settings.report_parameters,
         settings.evalue,
     )
+    // everything is published by then: queries that failed do not take the others' results with them
+    QUERY_VERDICT(QUERY_REPORT.out.failed)
     hits = QUERY_REPORT.out.hits
     report = QUERY_REPORT.out.report
 

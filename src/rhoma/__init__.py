@@ -2,14 +2,43 @@
 
 Rooms, from the ground up; a room imports only lower ones:
 
-* ``errors``, ``manifest``, ``tools``: typed errors, versioned manifests, external programs.
-* ``sequences``, ``shuffle``, ``windows``: FASTA reading and validation, null sequences, windows.
-* ``encoders``, ``heads``, ``pooling``, ``model``: from a sequence to a unit vector.
-* ``store``, ``index``: embedding shards; vector and k-mer indexes in one bundle.
-* ``hits``, ``profile``, ``evalue``, ``search``: retrieve, score, expand, calibrate.
-* ``msa``: consensus structure, covariance model, alignment formats.
+* ``errors``, ``artifacts``, ``manifest``, ``tools``: typed errors, files that appear whole, external programs.
+* ``io``: each file format in one module.
+* ``sequences``, ``shuffle``, ``windows``, ``alignment``: letters, null sequences, windows, rows and columns.
+* ``models``: from a sequence to a unit vector.
+* ``store``, ``index``: embedding shards; the vectors and letters of a database in one bundle.
+* ``profile``, ``infernal``, ``structure``, ``evalue``: the models of a query, and what their scores are worth.
+* ``search``: retrieve, score, iterate, chain, judge, align.
+* ``msa``: what is made of a query's homologs.
 * ``train``, ``evaluate``, ``report``: learning, measuring, showing.
 * ``cli``: the typer applications that ``bin/`` and the ``rhoma`` command call.
+
+For Python, :class:`rhoma.Searcher` is the door.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rhoma.io.fasta import read_fasta
+    from rhoma.search.config import SearchConfig
+    from rhoma.search.searcher import Searcher
+
 __version__ = "0.1.0"
+__all__ = ["SearchConfig", "Searcher", "read_fasta"]
+
+_PLACES = {
+    "SearchConfig": "rhoma.search.config",
+    "Searcher": "rhoma.search.searcher",
+    "read_fasta": "rhoma.io.fasta",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Returns what the package offers by name, importing its module when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'rhoma' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

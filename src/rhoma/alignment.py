@@ -11,8 +11,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 _REGION = re.compile(r"(?P<target>.+)/(?P<start>\d+)-(?P<end>\d+)")
 
@@ -81,3 +85,36 @@ def parse_region(name: str) -> tuple[str, int, int] | None:
     """Returns (target, start, end) of ``target/start-end``, or None for a name of another form."""
     match = _REGION.fullmatch(name)
     return (match["target"], int(match["start"]), int(match["end"])) if match else None
+
+
+def lay_out(
+    rows: Sequence[tuple[NDArray[np.int32], NDArray[np.uint8]]], length: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Returns the cells of an alignment, and which of its columns stand for positions of the query.
+
+    Inserted letters begin at the left of the columns that are opened for them behind a position.
+
+    Args:
+        rows: (position of the query for each letter, -1 for an inserted one; letters as ASCII). Positions grow, and
+            a row begins with a letter that has one.
+        length: positions of the query.
+
+    Returns:
+        (rows, columns) ASCII with ``-`` for gaps, and (columns,) True where a column is a position.
+    """
+    widest = np.zeros(length, dtype=np.int64)
+    placed = []
+    for columns, letters in rows:
+        anchor = np.maximum.accumulate(columns)
+        first = np.maximum.accumulate(np.where(columns >= 0, np.arange(len(columns)), 0))
+        # how many inserted letters stand before this one and with it, behind the same position
+        run = np.arange(len(columns)) - first
+        np.maximum.at(widest, anchor, run)
+        placed.append((anchor, run, letters))
+    begin = np.concatenate([[0], np.cumsum(widest + 1)])
+    cells = np.full((len(rows), int(begin[-1])), ord("-"), dtype=np.uint8)
+    for row, (anchor, run, letters) in zip(cells, placed, strict=True):
+        row[begin[anchor] + run] = letters
+    positions = np.zeros(int(begin[-1]), dtype=np.bool_)
+    positions[begin[:-1]] = True
+    return cells, positions

@@ -55,7 +55,11 @@ class Hit:
 
 def sort_hits(hits: Iterable[Hit]) -> list[Hit]:
     """Returns the hits by (query, E-value, score where E-values underflow, target, position, strand)."""
-    return sorted(hits, key=lambda h: (h.query, h.evalue, -h.score, h.target, h.tstart, h.tend, h.strand))
+    # by what the tables show, so that a table that was read again stands in the same order
+    return sorted(
+        hits,
+        key=lambda h: (h.query, float(format_evalue(h.evalue)), -h.score, h.target, h.tstart, h.tend, h.strand),
+    )
 
 
 def format_evalue(value: float) -> str:

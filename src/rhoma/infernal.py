@@ -33,7 +33,6 @@ ECMLI    0.64537    -4.35897     4.09652     1600000      281252  0.004267
 ECMGI    0.41538   -11.77572    -1.10020     1600000       33721  0.011862
 """
 _VOLATILE = re.compile(r"^(DATE|COM)\b.*\n", re.MULTILINE)
-_LOCAL_INSIDE = re.compile(r"^ECMLI +(\S+) +(\S+) +(\S+)", re.MULTILINE)
 _MODEL, _TARGETS, _TABLE, _ALIGNED = "model.cm", "targets.fa", "hits.tbl", "hits.sto"
 
 
@@ -101,15 +100,6 @@ def calibrate(model: str, *, megabases: float = 1.6, threads: int = 1, timeout: 
         options = ["--cpu", str(threads), "-L", f"{megabases:g}"]
         tools.run(["cmcalibrate", *options, _MODEL], cwd=path.parent, timeout=timeout)
         return _VOLATILE.sub("", path.read_text(encoding="utf-8"))
-
-
-def local_inside(model: str) -> tuple[float, float, float]:
-    """Returns (lambda, mu_extreme, mu_original) of local Inside scores, which ``cmsearch`` reports."""
-    found = _LOCAL_INSIDE.search(model)
-    if found is None:
-        raise ValueError("the model has no E-value parameters")
-    first, second, third = (float(value) for value in found.groups())
-    return first, second, third
 
 
 def _with_parameters(model: str) -> str:

@@ -342,8 +342,8 @@ def stagedSamplesheet(rows) {
 
 // Returns the options of `query.py search`.
 def searchOptions(values) {
-    def options = ['evalue', 'iterations', 'shortlist', 'seed'].collect { name -> "--${name} ${values[name]}" }
-    return (options + (values.sensitive ? ['--sensitive'] : [])).join(' ')
+    def names = ['evalue', 'iterations', 'shortlist', 'longest_shortlist', 'effort', 'seed']
+    return names.collect { name -> "--${name.replace('_', '-')} ${values[name]}" }.join(' ')
 }
 
 // Returns the options of `query.py align`.

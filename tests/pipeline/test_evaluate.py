@@ -28,7 +28,7 @@ def test_the_wiring(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
     assert names == [
         *("EVALUATE_ABLATE", "EVALUATE_DATASET", "EVALUATE_EMBEDDING", "EVALUATE_INDEX (flanked)"),
         *("EVALUATE_INDEX (plain)", "EVALUATE_MSA (1)", "EVALUATE_REPORT", "EVALUATE_RUN (nhmmer)"),
-        "EVALUATE_RUN (rhoma-rounds)",
+        "EVALUATE_RUN (rhoma-auto)",
     ]
     assert {path.name for path in (tmp_path / "out" / "standard").iterdir()} >= {f"{name}.tsv" for name in TABLES}
 
@@ -51,10 +51,10 @@ def test_the_quick_benchmark(nextflow: Nextflow, tmp_path: Path) -> None:
     assert {row["database"] for row in rows} == {"plain", "flanked"}
     found = {(row["method"], row["database"]): float(row["roc1"]) for row in rows}
     assert {method for method, _ in found} >= {
-        *("rhoma-vectors", "rhoma-list", "rhoma-profile", "rhoma-rounds", "blastn", "mmseqs", "nhmmer"),
+        *("rhoma-vectors", "rhoma-profile", "rhoma-fast", "rhoma-auto", "blastn", "mmseqs", "nhmmer"),
         *("nhmmer-rounds", "infernal", "infernal-oracle", "kmer"),
     }
-    assert found["rhoma-rounds", "plain"] > found["kmer", "plain"]
+    assert found["rhoma-auto", "plain"] > found["kmer", "plain"]
     assert found["infernal-oracle", "plain"] >= 0.9
     for name in TABLES:
         assert {row["status"] for row in table(out / f"{name}.tsv")} == {"ok"}, name

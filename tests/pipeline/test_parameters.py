@@ -23,7 +23,7 @@ QUERIES = str(DEMO / "queries.fasta")
 PARAMETERS: list[tuple[dict[str, Any], str | None]] = [
     ({}, None),
     ({"input": QUERIES, "database": QUERIES, "evalue": 1e-5, "iterations": 3}, None),
-    ({"evalue": 10, "sensitive": True, "aligner": "linsi", "batch_size": 1}, None),
+    ({"evalue": 10, "effort": "sensitive", "aligner": "linsi", "batch_size": 1}, None),
     ({"evalue": "banana"}, "--evalue 'banana': expected a number, above 0"),
     ({"evalue": 0}, "--evalue '0': expected a number, above 0"),
     ({"evalue": -1.5}, "--evalue '-1.5'"),
@@ -35,7 +35,8 @@ PARAMETERS: list[tuple[dict[str, Any], str | None]] = [
     ({"aligner": "muscle"}, "--aligner 'muscle': expected one of cm, linsi, xinsi"),
     ({"device": "tpu"}, "expected one of cpu, gpu, auto"),
     ({"workflow": "serch"}, "--workflow 'serch'"),
-    ({"sensitive": "perhaps"}, "--sensitive 'perhaps': expected true or false"),
+    ({"effort": "much"}, "--effort 'much': expected one of fast, auto, sensitive"),
+    ({"strict": "perhaps"}, "--strict 'perhaps': expected true or false"),
     ({"trace_report_suffix": "a/b"}, "letters, digits"),
     ({"evalu": 1}, "--evalu: there is no such parameter; did you mean --evalue?"),
     ({"batchSize": 1}, "did you mean --batch_size?"),
@@ -122,7 +123,7 @@ def _defaults() -> dict[str, Any]:
 
 def _as_text() -> list[dict[str, str]]:
     """The same values as a command line gives them where it does not guess types."""
-    return [{"outdir": "7", "evalue": "1e-5", "batch_size": "20", "sensitive": "false", "seed": "7.0"}]
+    return [{"outdir": "7", "evalue": "1e-5", "batch_size": "20", "strict": "false", "seed": "7.0"}]
 
 
 def test_schemas_are_valid() -> None:
@@ -147,7 +148,7 @@ def test_text_is_cast(verdicts: dict[str, Any]) -> None:
     values, problems = verdicts["parameters"][-1]
     assert problems == []
     assert values["evalue"] == pytest.approx(1e-5)
-    assert (values["batch_size"], values["seed"], values["sensitive"], values["outdir"]) == (20, 7, False, "7")
+    assert (values["batch_size"], values["seed"], values["strict"], values["outdir"]) == (20, 7, False, "7")
 
 
 @pytest.mark.parametrize("number", range(len(SAMPLESHEETS)))

@@ -101,8 +101,6 @@ def test_a_search_has_the_image_that_its_model_needs(
     used = images()
     assert {"EMBED", "EMBED_QUERIES", "QUERY_SEARCH", "INDEX_BUILD", "QUERY_ALIGN"} < set(used)
     expected = set() if encoder == "shipped" else {"EMBED", "EMBED_QUERIES"}
-    if encoder == "bundle without graph":
-        expected.add("QUERY_SEARCH")
     assert {name for name, image in used.items() if image == "rhoma/rhoma-gpu"} == expected
 
 

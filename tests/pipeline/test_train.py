@@ -154,6 +154,6 @@ def test_a_small_training_makes_a_bundle_and_measures_it(
     assert "--workflow train" in (measured / "benchmark.md").read_text()
     rows = json.loads((measured / "retrieval.json").read_text())
     assert {row["status"] for row in rows} == {"ok"}
-    assert {"rhoma-vectors", "rhoma-rounds", "kmer", "mmseqs"} <= {row["method"] for row in rows}
+    assert {"rhoma-vectors", "rhoma-auto", "kmer", "mmseqs"} <= {row["method"] for row in rows}
     for name in ("embedding", "msa"):
         assert {row["status"] for row in json.loads((measured / f"{name}.json").read_text())} == {"ok"}, name

@@ -122,6 +122,7 @@ def test_a_search_writes_its_tables_and_an_alignment_a_query(tmp_path: Path, ind
         "hits.tsv",
         "hits.m8",
         "rounds.tsv",
+        "failed.tsv",
         "timings.tsv",
         "alignments/q%3B%24%28x%29%2F..%2F.sto",
         "alignments/none.sto",

@@ -7,9 +7,11 @@ import pytest
 
 from rhoma.cli import run
 from rhoma.hits import Hit
+from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import write_fasta
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
+from rhoma.io.rounds import ROUNDS, write_rounds
 from rhoma.sequences import Record
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def batches(tmp_path: Path) -> list[str]:
         found = [Hit(name, "t", "-", 1, 20, 1, 20, 20, 0.9, math.nan, 9.0, 30.0, 1e-9, "profile")]
         write_hits_tsv(search / "hits.tsv", found)
         write_m8(search / "hits.m8", found)
+        write_rounds(search / ROUNDS, [])
+        write_failed(search / FAILED, [("broken", "out of memory")] if name == "a" else [])
         arguments += ["--search", str(search)]
     write_fasta(tmp_path / "q.fasta", [Record(name, "", "ACGUACGUACGUACGUACGU") for name in ("b", "c", "a")])
     return [*arguments, "--fasta", str(tmp_path / "q.fasta"), "--out", str(tmp_path / "out")]
@@ -33,10 +37,12 @@ def batches(tmp_path: Path) -> list[str]:
 def test_report_merges_batches(batches, tmp_path, capfd) -> None:
     assert run(["query", "report", *batches, "--title", "Mine & yours"]) == 0
     out = tmp_path / "out"
-    names = ["hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
+    names = ["failed.tsv", "hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
     assert sorted(path.name for path in out.iterdir()) == names
     text = (out / "report.html").read_text()
     assert "<h1>Mine &amp; yours</h1>" in text
+    assert (out / "failed.tsv").read_text() == "query\treason\nbroken\tout of memory\n"
+    assert "<td>out of memory</td>" in text
     places = [text.index(f'class="name">{name}</span>') for name in ("b", "a")]
     assert places == sorted(places)
     assert capfd.readouterr().out == ""

@@ -113,10 +113,8 @@ def test_tables_are_read_by_column(tmp_path: Path) -> None:
 def test_every_preset_compares_rounds_with_rounds() -> None:
     for name in ("quick", "standard", "full"):
         chosen = {e.name: e for e in entries_of(name)}
-        assert {"rhoma-rounds", "nhmmer-rounds", "kmer", "blastn", "mmseqs", "infernal", "infernal-oracle"} <= set(
-            chosen
-        )
-        assert chosen["nhmmer-rounds"].options["rounds"] == chosen["rhoma-rounds"].options["iterations"]
+        assert {"rhoma-auto", "nhmmer-rounds", "kmer", "blastn", "mmseqs", "infernal", "infernal-oracle"} <= set(chosen)
+        assert chosen["nhmmer-rounds"].options["rounds"] == chosen["rhoma-auto"].options["iterations"]
     assert "infernal-rounds" in {e.name for e in entries_of("full")}
     assert "infernal-oracle" not in {e.name for e in entries_of("full", seeds=False)}
 

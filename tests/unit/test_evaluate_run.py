@@ -211,7 +211,7 @@ def test_the_commands_answer() -> None:
     runner = CliRunner()
     listed = runner.invoke(app, ["methods", "--preset", "standard"])
     assert listed.exit_code == 0
-    assert "rhoma-rounds\trhoma\t" in listed.stdout
+    assert "rhoma-auto\trhoma\t" in listed.stdout
     wrong = runner.invoke(app, ["dataset", "--out", "x", "--queries", "q.fa"])
     assert wrong.exit_code == 2
     assert "--rfam" in wrong.output

@@ -99,7 +99,5 @@ def test_a_model_finds_its_structure_without_calibration(tmp_path: Path) -> None
 @pytest.mark.tool("cmcalibrate")
 def test_a_calibrated_model_has_parameters_of_its_own() -> None:
     model = infernal.calibrate(infernal.build(single(TRNA), name="q"), megabases=0.02)
-    slope, _, _ = infernal.local_inside(model)
-    assert 0.2 < slope < 2
-    with pytest.raises(ValueError, match="no E-value parameters"):
-        infernal.local_inside(infernal.build(single(TRNA), name="q"))
+    assert "\nECMLI" in model
+    assert "\nECMLI" not in infernal.build(single(TRNA), name="q")

@@ -12,9 +12,11 @@ from rhoma.alignment import Alignment
 from rhoma.errors import ArtefactError, InputError
 from rhoma.hits import Hit
 from rhoma.io.a3m import format_a3m
+from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import Skipped, write_fasta
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import write_m8
+from rhoma.io.rounds import ROUNDS, write_rounds
 from rhoma.io.skipped import read_skipped, write_skipped
 from rhoma.io.stockholm import format_stockholm
 from rhoma.io.tblout import write_tblout
@@ -81,6 +83,8 @@ def make_batch(directory: Path, hits: dict[str, list[Hit]]) -> tuple[Path, Path]
     everything = [one for found in hits.values() for one in found]
     write_hits_tsv(search / "hits.tsv", everything)
     write_m8(search / "hits.m8", everything)
+    write_rounds(search / ROUNDS, [(name, 1, 1, 1000, 900, 3, 0, False, name == "zeta") for name in hits])
+    write_failed(search / FAILED, [])
     rows = []
     for name in hits:
         place = msa / safe_name(name)
@@ -202,6 +206,8 @@ def test_a_run_without_hits_or_alignments_has_a_page(tmp_path) -> None:
     search = tmp_path / "search"
     search.mkdir()
     write_hits_tsv(search / "hits.tsv", [])
+    write_rounds(search / ROUNDS, [])
+    write_failed(search / FAILED, [("broken", "no <memory>")])
     assert "No query was searched." in render(collect([search]), PageConfig())
     write_fasta(tmp_path / "q.fasta", [Record("lonely", "", "ACGUACGUACGUACGU")])
     text = render(collect([search], fasta=[tmp_path / "q.fasta"]), PageConfig())

@@ -14,8 +14,9 @@ from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.change import add_segment, delete
 from rhoma.io.m8 import Anchor
-from rhoma.search import Database, SearchConfig, SearchResult, search
-from rhoma.search.batch import search_all, stored_vectors, write_results
+from rhoma.search import Database, SearchConfig, Searcher, SearchResult, embed_queries, search
+from rhoma.search.outputs import write_results
+from rhoma.search.query import stored_vectors
 from rhoma.sequences import Record, reverse_complement
 from rhoma.store import write_store
 
@@ -31,8 +32,8 @@ def random_rna(length: int) -> str:
     return "".join(RNG.choice(list("ACGU"), length))
 
 
-def mutate(sequence: str, rate: float) -> str:
-    return "".join(c if RNG.random() > rate else str(RNG.choice(list("ACGU"))) for c in sequence)
+def mutate(sequence: str, rate: float, rng: np.random.Generator = RNG) -> str:
+    return "".join(c if rng.random() > rate else str(rng.choice(list("ACGU"))) for c in sequence)
 
 
 ANCESTOR = random_rna(100)
@@ -62,6 +63,16 @@ def toy() -> Any:
 
 
 EMBEDDER = toy()
+FAST = SearchConfig(effort="fast")
+
+
+def searched(query: Record, database: Database, config: SearchConfig = FAST, **more: Any) -> SearchResult:
+    """Returns the result of a query with vectors of the toy embedder, unless others are given."""
+    if "vectors" not in more:
+        (more["vectors"],) = embed_queries(
+            [query.sequence], EMBEDDER.embed, window=database.window, stride=database.stride
+        )
+    return search(query, database, config, **more)
 
 
 def opened(index: Index) -> Database:
@@ -88,15 +99,14 @@ def true_hits(result: SearchResult, evalue: float = 1e-3) -> list[Hit]:
     return [hit for hit in result.hits if hit.evalue <= evalue]
 
 
-def rows_of(alignment: str) -> dict[str, str]:
-    lines = [line.split() for line in alignment.splitlines()]
-    return {c[0]: c[1] for c in lines if len(c) == 2 and not c[0].startswith(("#", "/"))}
+def rows_of(result: SearchResult) -> dict[str, str]:
+    return dict(zip(result.alignment.names, result.alignment.rows, strict=True))
 
 
 def check_alignment(result: SearchResult, query: Record, records: Sequence[Record]) -> None:
     """The query comes first and whole, and every row reads as its name says."""
     sequences = {record.id: record.sequence for record in records}
-    rows = rows_of(result.alignment)
+    rows = rows_of(result)
     assert next(iter(rows)) == query.id
     assert len({len(row) for row in rows.values()}) == 1
     for name, row in rows.items():
@@ -112,7 +122,7 @@ def check_alignment(result: SearchResult, query: Record, records: Sequence[Recor
 
 
 def test_a_family_is_found_with_its_hidden_reverse_complement(database: Database) -> None:
-    result = search(QUERY, database, SearchConfig(), embed=EMBEDDER.embed)
+    result = searched(QUERY, database, FAST)
     hits = true_hits(result)
     assert {h.target for h in hits} == {f"fam{i}" for i in range(6)} | {"contig", "copy", "twice"}
     (hidden,) = [h for h in hits if h.target == "contig"]
@@ -126,12 +136,12 @@ def test_a_family_is_found_with_its_hidden_reverse_complement(database: Database
     copies = [h for h in hits if h.target in ("fam0", "copy")]
     assert copies[0].evalue == copies[1].evalue
     check_alignment(result, QUERY, DATABASE)
-    assert sum(name.startswith(("fam0/", "copy/")) for name in rows_of(result.alignment)) == 1
+    assert sum(name.startswith(("fam0/", "copy/")) for name in rows_of(result)) == 1
     assert [(h.query, h.evalue) for h in result.hits] == sorted((h.query, h.evalue) for h in result.hits)
 
 
 def test_the_query_itself_is_reported(database: Database) -> None:
-    result = search(FAMILY[2], database, SearchConfig(), embed=EMBEDDER.embed)
+    result = searched(FAMILY[2], database, FAST)
     (mine,) = [h for h in true_hits(result) if h.target == "fam2"]
     assert (mine.tstart, mine.tend) == (mine.qstart, mine.qend)
     assert mine.identity == 1
@@ -139,7 +149,7 @@ def test_the_query_itself_is_reported(database: Database) -> None:
 
 
 def test_learned_vectors_alone_find_the_family_on_both_strands(database: Database, toy_embedder: Any) -> None:
-    result = search(QUERY, database, SearchConfig(), embed=toy_embedder.embed)
+    result = searched(QUERY, database, FAST)
     found = {(h.target, h.strand) for h in true_hits(result)}
     assert {(f"fam{i}", "+") for i in range(6)} | {("contig", "-")} <= found
     assert all(-1 <= h.cosine <= 1 for h in true_hits(result))
@@ -147,9 +157,9 @@ def test_learned_vectors_alone_find_the_family_on_both_strands(database: Databas
 
 def test_stored_vectors_do_as_embedding_does(database: Database, toy_embedder: Any, tmp_path: Path) -> None:
     store = write_store(tmp_path / "q", [QUERY], toy_embedder, strands="both")
-    config = SearchConfig()
-    stored = search(QUERY, database, config, vectors=stored_vectors(store, QUERY))
-    fresh = search(QUERY, database, config, embed=toy_embedder.embed)
+    config = FAST
+    stored = searched(QUERY, database, config, vectors=stored_vectors(store, QUERY))
+    fresh = searched(QUERY, database, config)
     assert {h.target for h in true_hits(stored)} == {h.target for h in true_hits(fresh)}
 
 
@@ -163,15 +173,15 @@ def test_stored_vectors_do_as_embedding_does(database: Database, toy_embedder: A
     ],
 )
 def test_no_homolog_is_an_answer(database: Database, query: Record, toy_embedder: Any) -> None:
-    result = search(query, database, SearchConfig(), embed=toy_embedder.embed)
+    result = searched(query, database, FAST)
     assert true_hits(result) == []
-    assert rows_of(result.alignment) == {query.id: query.sequence}
+    assert rows_of(result) == {query.id: query.sequence}
     assert len(result.rounds) == 1
 
 
 def test_a_database_of_one_sequence(make: Callable[[Sequence[Record]], Database], toy_embedder: Any) -> None:
     only = [Record("only", "", random_rna(20) + ANCESTOR + random_rna(20))]
-    result = search(QUERY, make(only), SearchConfig(), embed=toy_embedder.embed)
+    result = searched(QUERY, make(only), FAST)
     (hit,) = true_hits(result)
     assert (hit.target, hit.tstart, hit.tend, hit.strand) == ("only", 21, 120, "+")
     check_alignment(result, QUERY, only)
@@ -179,7 +189,7 @@ def test_a_database_of_one_sequence(make: Callable[[Sequence[Record]], Database]
 
 def test_a_database_of_equal_sequences_ties_by_name(make: Callable[[Sequence[Record]], Database]) -> None:
     same = [Record(name, "", ANCESTOR) for name in ("d", "b", "a", "c")]
-    result = search(QUERY, make(same), SearchConfig(), embed=EMBEDDER.embed)
+    result = searched(QUERY, make(same), FAST)
     assert [h.target for h in true_hits(result)] == ["a", "b", "c", "d"]
     assert len({h.evalue for h in true_hits(result)}) == 1
 
@@ -187,7 +197,7 @@ def test_a_database_of_equal_sequences_ties_by_name(make: Callable[[Sequence[Rec
 @pytest.mark.parametrize(("target", "strand"), [("long+", "+"), ("long-", "-")])
 def test_a_long_query_is_cut_and_its_hits_chained(database: Database, target: str, strand: str) -> None:
     query = Record("long", "", LONG)
-    result = search(query, database, SearchConfig(iterations=2), embed=EMBEDDER.embed)
+    result = searched(query, database, SearchConfig(effort="fast", iterations=2))
     (hit,) = [h for h in true_hits(result) if h.target == target]
     start = 301 if strand == "+" else 101
     assert hit.strand == strand
@@ -201,10 +211,10 @@ def test_a_long_query_is_cut_and_its_hits_chained(database: Database, target: st
 
 
 def test_a_place_of_another_tool_is_scored_whatever_the_vectors_say(database: Database) -> None:
-    config = SearchConfig(shortlist=1, iterations=1)
-    without = search(QUERY, database, config)
+    config = SearchConfig(effort="fast", shortlist=1, iterations=1)
+    without = searched(QUERY, database, config, vectors=None)
     places = [Anchor("twice", "+", 170, 200, 20, 50), Anchor("gone", "+", 0, 10, 0, 10)]
-    with_places = search(QUERY, database, config, anchors=places)
+    with_places = searched(QUERY, database, config, anchors=places, vectors=None)
     assert "twice" not in {h.target for h in without.hits}
     (hit,) = [h for h in true_hits(with_places) if h.target == "twice"]
     assert abs(hit.tstart - 151) <= 4
@@ -214,45 +224,54 @@ def test_a_place_of_another_tool_is_scored_whatever_the_vectors_say(database: Da
 def test_rounds_reach_what_one_pass_does_not(make: Callable[[Sequence[Record]], Database]) -> None:
     # a chain of relatives: each is near the next, the last far from the query
     chain = [ANCESTOR]
+    rng = np.random.default_rng(3)
     for _ in range(5):
-        chain.append(mutate(chain[-1], 0.16))
+        chain.append(mutate(chain[-1], 0.2, rng))
     records = [*(Record(f"step{i}", "", s) for i, s in enumerate(chain[1:])), *NOISE]
     database = make(records)
-    one = search(QUERY, database, SearchConfig(mode="profile"), embed=EMBEDDER.embed)
-    rounds = search(QUERY, database, SearchConfig(), embed=EMBEDDER.embed)
+    one = searched(QUERY, database, SearchConfig(effort="fast", iterations=1))
+    rounds = searched(QUERY, database, FAST)
     assert len(one.rounds) == 1
     assert len({h.target for h in true_hits(one)}) < len({h.target for h in true_hits(rounds)})
     assert {h.target for h in true_hits(rounds)} == {f"step{i}" for i in range(5)}
     assert rounds.rounds[-1][1].new == 0
 
 
-def test_the_list_alone_ranks_targets(database: Database) -> None:
-    result = search(QUERY, database, SearchConfig(mode="list", shortlist=20), embed=EMBEDDER.embed)
-    assert len(result.hits) >= 20
-    assert {h.target for h in result.hits[:9]} >= {f"fam{i}" for i in range(6)}
-    scores = [h.score for h in result.hits]
-    assert scores == sorted(scores, reverse=True)
-    assert all(h.source == "list" and math.isinf(h.evalue) for h in result.hits)
+def test_a_query_that_fails_is_a_result_that_says_why(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(record: Record, *args: Any, **more: Any) -> SearchResult:
+        if record.id == "U":
+            raise ValueError("no\tsuch thing")
+        return search(record, *args, **more)
+
+    monkeypatch.setattr("rhoma.search.searcher.search", fail)
+    results = Searcher(database, EMBEDDER).search([QUERY, Record("U", "", "U" * 40)], FAST)
+    assert [bool(result.failure) for result in results] == [False, True]
+    assert true_hits(results[0])
+    write_results(tmp_path / "out", results)
+    assert (tmp_path / "out" / "failed.tsv").read_text() == "query\treason\nU\tValueError: no such thing\n"
+    assert rows_of(results[1]) == {"U": "U" * 40}
 
 
 def test_evalues_do_not_depend_on_segments_and_double_with_the_database(
     database: Database, tmp_path: Path, toy_embedder: Any
 ) -> None:
-    config = SearchConfig(mode="profile", report_evalue=1e3)
+    config = SearchConfig(effort="fast", iterations=1, report_evalue=1e3)
     half = len(DATABASE) // 2
     store = write_store(tmp_path / "store", DATABASE[:half], toy_embedder)
     build_index(DATABASE[:half], store, tmp_path / "index", mmseqs=False)
     more = write_store(tmp_path / "more", DATABASE[half:], toy_embedder)
     split = opened(add_segment(tmp_path / "index", DATABASE[half:], more))
-    whole = search(QUERY, database, config, embed=EMBEDDER.embed)
-    assert true_hits(search(QUERY, split, config, embed=EMBEDDER.embed)) == true_hits(whole)
-    sized = search(QUERY, database, config.model_copy(update={"database_size": 1000.0}), embed=EMBEDDER.embed)
-    twice = search(QUERY, database, config.model_copy(update={"database_size": 2000.0}), embed=EMBEDDER.embed)
+    whole = searched(QUERY, database, config)
+    assert true_hits(searched(QUERY, split, config)) == true_hits(whole)
+    sized = searched(QUERY, database, config.model_copy(update={"database_size": 1000.0}))
+    twice = searched(QUERY, database, config.model_copy(update={"database_size": 2000.0}))
     evalues = {(h.target, h.tstart): h.evalue for h in sized.hits}
     assert all(
         h.evalue == pytest.approx(2 * evalues[h.target, h.tstart])
         for h in twice.hits
-        if (h.target, h.tstart) in evalues and h.source == "profile"
+        if (h.target, h.tstart) in evalues
     )
     assert len(evalues) >= 9
 
@@ -262,57 +281,23 @@ def test_what_was_deleted_is_not_found(make: Callable[[Sequence[Record]], Databa
     index = database.index
     assert isinstance(index, Index)
     gone = opened(delete(index.path, ["fam3", "fam0"]))
-    result = search(QUERY, gone, SearchConfig(), anchors=[Anchor("fam3", "+", 0, 50, 0, 50)], embed=EMBEDDER.embed)
+    result = searched(QUERY, gone, FAST, anchors=[Anchor("fam3", "+", 0, 50, 0, 50)])
     assert {h.target for h in true_hits(result)} == {"fam1", "fam2", "fam4", "fam5", "copy"}
     check_alignment(result, QUERY, [*FAMILY, COPY])
 
 
 def test_the_same_bytes_for_any_number_of_threads(database: Database, toy_embedder: Any, tmp_path: Path) -> None:
     queries = [QUERY, FAMILY[1], Record("U", "", "U" * 40), Record("other/../x;", "", random_rna(90))]
+    index = database.index
+    assert isinstance(index, Index)
+    searcher = Searcher(database, EMBEDDER, path=index.path)
     for threads in (1, 3):
-        config = SearchConfig(threads=threads)
-        results = search_all(queries, database, config, embed=toy_embedder.embed)
+        results = searcher.search(queries, SearchConfig(effort="fast", threads=threads))
         write_results(tmp_path / str(threads), results, labels={"fam1": ("RF1", "")})
     names = sorted(p.relative_to(tmp_path / "1") for p in (tmp_path / "1").rglob("*") if p.is_file())
-    assert len(names) == 8
+    assert len(names) == 9
     assert sorted(p.relative_to(tmp_path / "3") for p in (tmp_path / "3").rglob("*") if p.is_file()) == names
     for name in names:
         if name.name != "timings.tsv":
             assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
     assert "\tRF1\t" in (tmp_path / "1" / "hits.tsv").read_text()
-
-
-class KeyedEmbedder:
-    """Random vectors by the letters, but one and the same for two chosen sequences."""
-
-    name, sha256, dimension, window, stride = "keyed", "71" * 32, 64, 128, 64
-
-    def __init__(self, alike: Sequence[str]) -> None:
-        self.alike = alike
-
-    def embed(self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        rows = []
-        for letters in sequences:
-            key = "alike" if letters in self.alike else letters
-            vector = np.random.default_rng(list(key.encode())).standard_normal(self.dimension)
-            rows.append(vector / np.linalg.norm(vector))
-        return np.array(rows, dtype=np.float32)
-
-
-def test_what_only_vectors_know_is_a_hit_of_its_own_kind(tmp_path: Path) -> None:
-    query, twin = Record("q", "", random_rna(90)), Record("twin", "", random_rna(95))
-    embedder = KeyedEmbedder([query.sequence, twin.sequence])
-    records = [twin, *NOISE]
-    store = write_store(tmp_path / "store", records, embedder)
-    database = opened(build_index(records, store, tmp_path / "index", mmseqs=False))
-    result = search(query, database, SearchConfig(), embed=embedder.embed)
-    (hit,) = [h for h in result.hits if h.source == "vector" and h.evalue < 1e-3]
-    assert (hit.target, hit.strand, hit.tstart, hit.tend) == ("twin", "+", 1, 95)
-    assert hit.cosine == pytest.approx(1, abs=1e-3)
-    assert math.isnan(hit.bits)
-    # a profile cannot align it, so the alignment does not hold it
-    assert rows_of(result.alignment) == {"q": query.sequence}
-    vectors = search(QUERY, database, SearchConfig(), embed=embedder.embed)
-    assert not [h for h in vectors.hits if h.source == "vector" and h.evalue < 1e-3]
-    short = search(Record("s", "", query.sequence[:20]), database, SearchConfig(), embed=embedder.embed)
-    assert not [h for h in short.hits if h.source == "vector"]

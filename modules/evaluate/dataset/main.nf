@@ -33,6 +33,6 @@ process EVALUATE_DATASET {
     mkdir -p dataset/plain dataset/flanked dataset/seeds
     touch dataset/dataset.json
     printf 'plain\\nflanked\\n' > databases.txt
-    printf 'rhoma-rounds\\trhoma\\tstub\\nnhmmer\\ttool\\tstub\\n' > methods.tsv
+    printf 'rhoma-auto\\trhoma\\tstub\\nnhmmer\\ttool\\tstub\\n' > methods.tsv
     """
 }

@@ -17,6 +17,7 @@ process QUERY_REPORT {
     path 'report/hits.tsv', emit: hits
     path 'report/hits.m8', emit: m8
     path 'report/hits.tblout', emit: tblout, optional: true
+    path 'report/failed.tsv', emit: failed, optional: true
     path 'report/skipped_records.tsv', emit: skipped, optional: true
     path 'report/report.html', emit: report
     path 'report/msa.tsv', emit: quality, optional: true

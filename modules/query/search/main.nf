@@ -3,12 +3,11 @@ process QUERY_SEARCH {
     tag "${meta.id}"
     label 'process_medium'
 
-    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
+    container 'rhoma/rhoma:0.1.0'
 
     input:
     tuple val(meta), path(fasta), path(store), path(mmseqs_hits)
     path index
-    tuple path(model, stageAs: 'model'), val(torch) // bundle for the null of cosines; empty: no hits of vectors alone
     path labels
     val options
 
@@ -18,18 +17,18 @@ process QUERY_SEARCH {
 
     script:
     def args = task.ext.args ?: ''
-    def encoder = model ? "--model ${model}" : ''
     def names = labels ? "--labels ${labels}" : ''
     prefix = task.ext.prefix ?: meta.id
     """
     query.py search --batch ${fasta} --index ${index} --store ${store} --mmseqs ${mmseqs_hits} ${names} \\
-        ${encoder} --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
+        --out ${prefix}.search --threads ${task.cpus} ${options} ${args}
     """
 
     stub:
     prefix = task.ext.prefix ?: meta.id
     """
     mkdir -p ${prefix}.search/alignments
-    touch ${prefix}.search/hits.tsv ${prefix}.search/hits.m8 ${prefix}.search/rounds.tsv
+    touch ${prefix}.search/hits.tsv ${prefix}.search/hits.m8 ${prefix}.search/rounds.tsv \\
+        ${prefix}.search/failed.tsv
     """
 }

@@ -11,13 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
-from rhoma.errors import ArtefactError
 
 if TYPE_CHECKING:
-    from rhoma.index.bundle import Index
-    from rhoma.models.embedder import Embedder
-    from rhoma.search import SearchConfig
-    from rhoma.store import EmbeddingStore
+    from collections.abc import Sequence
+
+    from rhoma.search import SearchConfig, SearchResult
 
 logger = logging.getLogger(__name__)
 
@@ -95,20 +93,26 @@ def search(
     labels: Annotated[
         Path | None, typer.Option(help="TSV (id, family, clan) that names the families of targets.")
     ] = None,
-    shortlist: Annotated[int, typer.Option(min=1, help="Windows that vectors bring on each strand.")] = 1000,
+    effort: Annotated[
+        Literal["fast", "auto", "sensitive"],
+        typer.Option(
+            help="When a covariance model of the query looks for homologs: never; where its profile finds few; always."
+        ),
+    ] = "auto",
+    shortlist: Annotated[
+        int, typer.Option(min=1, help="Windows of the first list; it grows while its tail scores.")
+    ] = 1000,
+    longest_shortlist: Annotated[int, typer.Option(min=1, help="Windows that the list may grow to.")] = 32_000,
     iterations: Annotated[int, typer.Option(min=1, help="Rounds at most; 1 is a single pass.")] = 5,
     evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are aligned.")] = 1e-3,
     report_evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are reported.")] = 10.0,
     inclusion_evalue: Annotated[
-        float, typer.Option(min=0, help="Hits up to this E-value build the next round's model.")
-    ] = 0.01,
-    sensitive: Annotated[
-        bool, typer.Option("--sensitive", help="Let a covariance model pick and rank (slower).")
-    ] = False,
-    mode: Annotated[
-        Literal["rounds", "profile", "list"],
-        typer.Option(help="Rounds; a single pass of the profile; or the list alone."),
-    ] = "rounds",
+        float | None,
+        typer.Option(
+            min=0,
+            help="Hits up to this E-value build the next round's model; by default ten times --evalue, at most 0.01.",
+        ),
+    ] = None,
     database_size: Annotated[
         float | None,
         typer.Option(help="Comparisons that the whole database stands for (Z), where this index is a part."),
@@ -122,23 +126,21 @@ def search(
     """Search queries in an index: tables of hits, and an alignment for each query."""
     use_threads(threads)
     set_up_logging(quiet=quiet)
-    from rhoma.index.bundle import Index
     from rhoma.io.hits import read_labels
     from rhoma.io.m8 import read_anchors
-    from rhoma.models.embedder import load_embedder, shipped_sha256
-    from rhoma.search import Database
-    from rhoma.search.batch import search_all, write_results
     from rhoma.search.inputs import read_queries
+    from rhoma.search.outputs import write_results
+    from rhoma.search.searcher import Searcher
     from rhoma.store import open_store
 
     config = _config(
+        effort=effort,
         shortlist=shortlist,
+        longest_shortlist=longest_shortlist,
         iterations=iterations,
         evalue=evalue,
         report_evalue=report_evalue,
         inclusion_evalue=inclusion_evalue,
-        sensitive=sensitive,
-        mode=mode,
         database_size=database_size,
         threads=threads,
         seed=seed,
@@ -149,26 +151,27 @@ def search(
     families = read_labels(labels) if labels is not None else None
     anchors = read_anchors(mmseqs) if mmseqs is not None else None
     store = open_store(store_path) if store_path is not None else None
-    embedder = None
-    # the null of cosines needs the model of the queries' vectors; the shipped one is always at hand
-    if store is None or model is not None or store.manifest.model.sha256 == shipped_sha256():
-        embedder = load_embedder(model, device=device, threads=threads, model_dir=model_dir)
-    index = Index.open(index_path, model_sha256=_model_of(embedder, store))
-    database = Database(index, window=index.manifest.window, stride=index.manifest.stride)
-    _check_windows(index, embedder)
+    searcher = Searcher.open(
+        index_path, model=model, model_dir=model_dir, device=device, threads=threads, embed=store is None
+    )
     with progress("search", quiet=quiet) as tell:
-        results = search_all(
-            queries,
-            database,
-            config,
-            embed=None if embedder is None else embedder.embed,
-            store=store,
-            anchors=anchors,
-            progress=tell,
-        )
-    write_results(out, results, labels=families, covariance=sensitive and mode != "list")
+        results = searcher.search(queries, config, store=store, anchors=anchors, progress=tell)
+    write_results(out, results, labels=families)
+    tell_results(out, results, evalue)
+
+
+def tell_results(out: Path, results: Sequence[SearchResult], evalue: float) -> None:
+    """Logs what a search has found, where its list was too short, and what failed."""
     found = sum(any(hit.evalue <= evalue for hit in result.hits) for result in results)
     logger.info("%s: %d queries, %d with homologs (E-value up to %g)", out, len(results), found, evalue)
+    for result in results:
+        if result.full:
+            logger.warning(
+                "%s: the shortlist ended full, there may be more homologs; give a larger --longest-shortlist",
+                result.query,
+            )
+        if result.failure:
+            logger.warning("%s failed: %s", result.query, result.failure)
 
 
 def _config(**values: Any) -> SearchConfig:
@@ -183,28 +186,3 @@ def _config(**values: Any) -> SearchConfig:
         first = error.errors()[0]
         name = "--" + str(first["loc"][0]).replace("_", "-")
         raise typer.BadParameter(f"{name}: {first['msg']}") from error
-
-
-def _model_of(embedder: Embedder | None, store: EmbeddingStore | None) -> str | None:
-    """Returns the sha256 of the model that the queries' vectors come from, None where there are none."""
-    if embedder is not None and store is not None and embedder.sha256 != store.manifest.model.sha256:
-        raise ArtefactError(
-            f"was made with model {store.manifest.model.name}, not with {embedder.name}",
-            path=store.path,
-            remedy="embed the queries again with this model",
-        )
-    if embedder is not None:
-        return embedder.sha256
-    return None if store is None else store.manifest.model.sha256
-
-
-def _check_windows(index: Index, embedder: Embedder | None) -> None:
-    """Raises ArtefactError where the model's windows are not the index's."""
-    manifest = index.manifest
-    if embedder is not None and (embedder.window, embedder.stride) != (manifest.window, manifest.stride):
-        raise ArtefactError(
-            f"has windows of {manifest.window} every {manifest.stride} nucleotides, the model of"
-            f" {embedder.window} every {embedder.stride}",
-            path=index.path,
-            remedy="use the model it was made with",
-        )

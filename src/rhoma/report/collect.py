@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rhoma.errors import InputError
+from rhoma.io.failed import FAILED, read_failed
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
+from rhoma.io.rounds import ROUNDS, read_full
 from rhoma.io.skipped import read_skipped
 from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.quality import Quality, read_quality
@@ -31,6 +33,7 @@ class QueryResult:
         directory: its directory name among the outputs.
         length: nucleotides; 0 where no alignment step told.
         hits: all reported hits, best first.
+        full: whether a shortlist ended full, so that there may be more homologs.
         quality: the row of msa.tsv, None without an alignment step.
         msa: the directory with its alignment files, None likewise.
     """
@@ -39,6 +42,7 @@ class QueryResult:
     directory: str
     length: int
     hits: tuple[Hit, ...]
+    full: bool
     quality: Quality | None
     msa: Path | None
 
@@ -54,6 +58,7 @@ class Run:
     Attributes:
         queries: in the order of the input.
         skipped: queries that were not searched.
+        failed: (query, reason) of queries whose search failed.
         left_out: records of the database that were left out; None where that is not known.
         parameters: name and value, as text, sorted by name.
         versions: program and version, sorted by name.
@@ -61,6 +66,7 @@ class Run:
 
     queries: tuple[QueryResult, ...]
     skipped: tuple[Skipped, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
     left_out: tuple[Skipped, ...] | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = field(default=())
@@ -162,6 +168,7 @@ def collect(
         InputError: an input is missing or not what it should be.
     """
     hits = _by_query(search)
+    full = set[str]().union(*(read_full(path / ROUNDS) for path in search))
     quality: dict[str, tuple[Quality, Path]] = {}
     for directory in msa:
         for row in read_quality(directory / "msa.tsv"):
@@ -181,6 +188,7 @@ def collect(
                 directory=safe,
                 length=measured.length if measured is not None else lengths.get(name, 0),
                 hits=tuple(hits.get(name, ())),
+                full=name in full,
                 quality=measured,
                 msa=entry[1] / safe if entry else None,
             )
@@ -188,6 +196,7 @@ def collect(
     return Run(
         tuple(queries),
         tuple(row for path in skipped for row in read_skipped(path)),
+        tuple(row for path in search for row in read_failed(path / FAILED)),
         tuple(read_skipped(left_out)) if left_out is not None else None,
         tuple(read_parameters(parameters)) if parameters is not None else (),
         tuple(read_versions(versions)) if versions is not None else (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rhoma.artifacts import atomic_write
+from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
-    """Writes ``hits.tsv``, ``hits.m8``, and ``hits.tblout``, ``skipped_records.tsv``, ``msa.tsv`` (if any).
+    """Writes the tables of all batches and returns their paths.
 
-    Returns their paths.
+    ``hits.tsv`` and ``hits.m8`` always, ``hits.tblout``, ``failed.tsv``, ``skipped_records.tsv`` and ``msa.tsv`` where
+    there is something to write.
 
     The rows of the first two are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
 
@@ -37,6 +39,9 @@ def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
     if tables:
         written.append(out / "hits.tblout")
         merge_tblout(tables, written[-1])
+    if run.failed:
+        written.append(out / FAILED)
+        write_failed(written[-1], run.failed)
     if run.left_out is not None:
         written.append(out / SKIPPED_RECORDS)
         write_skipped(written[-1], run.left_out)

@@ -1,8 +1,11 @@
-"""What a search needs of an index, behind one small door."""
+"""What a search needs of an index, behind one small door.
+
+Places are given as a strand reads: position x of the + strand is x, and -x on the minus strand, so that a stretch
+``[start, end)`` runs from 5' to 3' on either.
+"""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -51,6 +54,9 @@ class SearchableIndex(Protocol):
     def copies(self, sequence: int) -> list[str]:
         """Returns the names of all exact copies of a sequence, its own first."""
 
+    def represented(self, sequence: int) -> NDArray[np.int64]:
+        """Returns the numbers of the near copies that this sequence stands for; they have no windows."""
+
     @property
     def live_sequences(self) -> NDArray[np.int64]:
         """Returns the numbers of the sequences that were not deleted."""
@@ -60,52 +66,50 @@ class SearchableIndex(Protocol):
 
 
 class Database:
-    """An index with what several threads need: locked reading and the neighbours of a place.
+    """An index as the search reads it.
 
     Args:
         index: The open index.
         window: Length of its windows.
         stride: Distance of their starts.
+
+    Attributes:
+        lengths: (n,) int64 lengths of its sequences.
+        size: Z, the comparisons that the database stands for (:mod:`rhoma.evalue`).
     """
 
     def __init__(self, index: SearchableIndex, *, window: int, stride: int) -> None:
         self.index = index
         self.window = window
         self.stride = stride
-        self._lock = threading.Lock()
-        self._lengths = np.asarray(index.lengths, dtype=np.int64)[index.live_sequences]
+        self.lengths = np.asarray(index.lengths, dtype=np.int64)
+        self.size = database_size(self.lengths[index.live_sequences], total_residues=index.total_residues)
 
-    def size(self, unit: int, pieces: int) -> float:
-        """Returns Z for targets of ``unit`` nucleotides and a query of so many pieces (:mod:`rhoma.evalue`)."""
-        return database_size(self._lengths, unit, total_residues=self.index.total_residues, pieces=pieces)
+    def fetch(self, sequence: int, minus: bool, start: int, end: int) -> str:
+        """Returns the letters of a stretch as the strand reads."""
+        if minus:
+            return reverse_complement(self.index.fetch(sequence, -end, -start))
+        return self.index.fetch(sequence, start, end)
 
-    def fetch(self, sequence: int, start: int, end: int, strand: str) -> str:
-        """Returns the letters of a stretch given on the + strand, as they read on ``strand``."""
-        with self._lock:
-            letters = self.index.fetch(sequence, start, end)
-        return letters if strand == "+" else reverse_complement(letters)
+    def bounds(self, sequence: int, minus: bool) -> tuple[int, int]:
+        """Returns (start, end) of a whole sequence as the strand reads."""
+        length = int(self.lengths[sequence])
+        return (-length, 0) if minus else (0, length)
 
-    def rows_over(self, row: int, start: int, end: int) -> NDArray[np.int64]:
-        """Returns the windows that lie best over a stretch, near a window of the same sequence.
+    def rows_over(
+        self, sequence: int, minus: bool, start: int, end: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Returns the windows that lie best over a stretch, by position, and where they start as the strand reads.
 
-        Args:
-            row: A window of the sequence, near the stretch.
-            start: 0-based start of the stretch on the + strand.
-            end: Its end, exclusive.
-
-        Returns:
-            Rows by position: the windows whose middle lies in the stretch, else the one with the largest
-            overlap.
+        These are the windows whose middle lies in the stretch, else the one with the largest overlap; none where the
+        sequence has no windows (a near copy of another).
         """
-        reach = 2 + (max(end - start, 0) + 2 * self.window) // self.stride
-        near = np.arange(max(0, row - reach), min(self.index.n_windows, row + reach + 1), dtype=np.int64)
-        sequence, starts, ends = self.index.windows(near)
-        same = sequence == sequence[near == row][0]
-        near, starts, ends = near[same], starts[same], ends[same]
-        middle = (starts + ends) // 2
-        inside = near[(middle >= start) & (middle < end)]
-        if not len(inside):
-            overlap = np.minimum(ends, end) - np.maximum(starts, start)
-            inside = near[[int(np.argmax(overlap))]]
-        rows: NDArray[np.int64] = inside
-        return rows
+        rows = self.index.rows_of(sequence)
+        _, first, last = self.index.windows(rows)
+        if minus:
+            first, last = -last, -first
+        middle = (first + last) // 2
+        inside = np.flatnonzero((middle >= start) & (middle < end))
+        if not len(inside) and len(rows):
+            inside = np.array([int(np.argmax(np.minimum(last, end) - np.maximum(first, start)))])
+        return rows[inside], first[inside]

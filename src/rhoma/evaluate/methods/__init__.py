@@ -31,34 +31,20 @@ def _rhoma(
     name: str,
     about: str,
     *,
-    evalues: bool = True,
     kind: str = "rhoma",
     presets: tuple[str, ...] = ("quick", "standard", "full"),
     **options: Any,
 ) -> Entry:
-    return Entry(name, _RHOMA, about, kind=kind, presets=presets, evalues=evalues, options=options)
+    options = {"iterations": ROUNDS, "anchors": True, **options}
+    return Entry(name, _RHOMA, about, kind=kind, presets=presets, options=options)
 
-
-_ROUNDS: dict[str, Any] = {"mode": "rounds", "iterations": ROUNDS, "anchors": True}
 
 ENTRIES: tuple[Entry, ...] = (
-    _rhoma("rhoma-vectors", "learned vectors alone, cosine", evalues=False, mode="list"),
-    _rhoma(
-        "rhoma-list",
-        "learned vectors, ranks fused with MMseqs2's hits",
-        evalues=False,
-        mode="list",
-        anchors=True,
-    ),
-    _rhoma("rhoma-profile", "the list, one pass of the query's profile", mode="profile", anchors=True),
-    _rhoma("rhoma-rounds", f"{ROUNDS} rounds (the default search)", **_ROUNDS),
-    _rhoma(
-        "rhoma-sensitive",
-        "rounds with a covariance model",
-        presets=("standard", "full"),
-        sensitive=True,
-        **_ROUNDS,
-    ),
+    Entry("rhoma-vectors", f"{_HERE}.rhoma_search:RhomaVectors", "learned vectors alone", kind="rhoma", evalues=False),
+    _rhoma("rhoma-profile", "one pass of the query's profile", effort="fast", iterations=1),
+    _rhoma("rhoma-fast", f"{ROUNDS} rounds of the profile", effort="fast"),
+    _rhoma("rhoma-auto", "and a covariance model where the profile finds few (the default search)", effort="auto"),
+    _rhoma("rhoma-sensitive", "and a covariance model always", presets=("standard", "full"), effort="sensitive"),
     Entry("blastn", f"{_HERE}.blastn:Blastn", "BLASTn, -task blastn -word_size 7, E <= 1000"),
     Entry("mmseqs", f"{_HERE}.mmseqs:Mmseqs", "MMseqs2, nucleotides, -k 7 -s 7.5"),
     Entry("nhmmer", f"{_HERE}.nhmmer:Nhmmer", "nhmmer, one pass, E <= 100"),
@@ -90,20 +76,20 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("kmer", f"{_HERE}.kmer:Kmer", "7-mer tf-idf cosine, both strands", kind="floor", evalues=False),
 )
 
-# What a part of the search is worth: the default rounds with one setting changed.
+# What a part of the search is worth: the default search with one setting changed.
 _CHANGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("default", "the default search", {}),
-    *((f"shortlist={n}", f"shortlist of {n} windows", {"shortlist": n}) for n in (100, 300, 3000)),
+    *((f"shortlist={n}", f"first list of {n} windows", {"shortlist": n}) for n in (250, 500, 2000)),
+    ("growth=off", "the list does not grow", {"longest_shortlist": 1000}),
     ("mmseqs=off", "without MMseqs2's hits", {"anchors": False}),
     ("expansion=0", "homologs are no new vector queries", {"expansion": 0}),
-    ("rounds=0", "the list alone", {"mode": "list"}),
     *((f"rounds={n}", f"{n} rounds", {"iterations": n}) for n in (1, 2, 3, 4)),
-    *((f"inclusion_bits={n}", f"inclusion from {n} bits", {"inclusion_bits": float(n)}) for n in (8, 20)),
+    *((f"inclusion={e:g}", f"inclusion at E <= {e:g}", {"inclusion_evalue": e}) for e in (1e-3, 0.1)),
+    *((f"effort={effort}", f"--effort {effort}", {"effort": effort}) for effort in ("fast", "sensitive")),
 )
 
-# What a part of the search is worth: the default rounds with one setting changed.
 ABLATIONS: tuple[Entry, ...] = tuple(
-    _rhoma(name, about, kind="ablation", **{**_ROUNDS, **options}) for name, about, options in _CHANGES
+    _rhoma(name, about, kind="ablation", **options) for name, about, options in _CHANGES
 )
 
 

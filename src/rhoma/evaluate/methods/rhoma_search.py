@@ -1,4 +1,4 @@
-"""Rhoma's own ways to search: vectors or lists alone, one pass of the profile, rounds, with a CM."""
+"""Rhoma's own ways to search: vectors alone, one pass of the profile, rounds at each effort."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from rhoma import tools
 from rhoma.errors import InputError
-from rhoma.evaluate.ranking import Answer, RankedHit, measured
-from rhoma.io.fasta import write_fasta
-from rhoma.sequences import Record
+from rhoma.evaluate.ranking import Answer, Cost, RankedHit, measured
+from rhoma.search.config import SearchConfig
+from rhoma.search.query import embed_queries, make_query
+from rhoma.search.retrieval import ask, questions_of
+from rhoma.search.searcher import Searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rhoma.evaluate.methods.base import Task
-    from rhoma.io.m8 import Anchor
-    from rhoma.search import SearchConfig
-
-# As the search workflow runs it (conf/modules.config).
-_MMSEQS = ("--search-type", "3", "--strand", "2", "-k", "9", "-s", "7.5", "-e", "100", "--max-seqs", "1000")
+    from rhoma.sequences import Record
 
 
 class RhomaSearch:
@@ -35,65 +33,81 @@ class RhomaSearch:
 
     def build(self) -> list[Path]:
         """Returns the index bundle, which is made beforehand, and opens it and the model."""
-        from rhoma.index.bundle import Index
-        from rhoma.search import Database, SearchConfig
-
         if self._task.index is None:
             raise InputError("this method needs an index", remedy="make one with 'evaluate index'")
-        self._config: SearchConfig = SearchConfig(**self._options)
+        self._config = SearchConfig(threads=self._task.threads, **self._options)
         shared = self._task.shared
         if "embedder" not in shared:
             shared["embedder"] = self._task.model.load(threads=self._task.threads)
-        self._embedder = shared["embedder"]
-        self._index = Index.open(self._task.index)
-        manifest = self._index.manifest
-        self._database = Database(self._index, window=manifest.window, stride=manifest.stride)
+        self._searcher = Searcher.open(self._task.index, embedder=shared["embedder"])
         return [self._task.index]
 
     def search(self, queries: Sequence[Record]) -> Iterator[Answer]:
-        """Yields the hits of each query, scored as in hits.tsv; each thread searches a query of its own.
+        """Yields the hits of each query, scored by the last model; as many are searched at a time as there are threads.
 
         MMseqs2 searches all queries at once, each query's time is its share of that.
+
+        Raises:
+            InputError: A query failed.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
-        anchors, share = self._mmseqs(queries)
-        with ThreadPoolExecutor(max_workers=self._task.threads) as pool:
-            for answer in pool.map(lambda query: self._one(query, anchors.get(query.id, [])), queries):
-                if self._anchors:
-                    answer.stages["mmseqs"] = share
-                    answer.cost.wall += share
-                yield answer
-
-    def _one(self, query: Record, anchors: Sequence[Anchor]) -> Answer:
-        from rhoma.search import search
-
         with measured() as cost:
-            result = search(query, self._database, self._config, embed=self._embedder.embed, anchors=anchors)
-        hits = []
-        for hit in result.hits:
-            evalue = hit.evalue if math.isfinite(hit.evalue) else math.nan
-            hits.append(RankedHit(query.id, hit.target, hit.strand, hit.score, evalue))
-        return Answer(query.id, hits, cost, dict(result.seconds))
-
-    def _mmseqs(self, queries: Sequence[Record]) -> tuple[Mapping[str, Sequence[Anchor]], float]:
-        """Returns the places that MMseqs2 finds (as in the search workflow), and seconds a query."""
-        from rhoma.io.m8 import read_anchors
-
-        prefix = self._index.mmseqs
-        if not self._anchors or prefix is None or not queries:
-            return {}, 0.0
-        work = self._task.work
-        with measured() as cost:
-            dna = [Record(query.id, "", query.sequence.replace("U", "T")) for query in queries]
-            write_fasta(work / "queries.fa", dna)
-            places: list[str | Path] = [work / "queries.fa", prefix, work / "m8", work / "tmp"]
-            options = [*_MMSEQS, "--threads", str(self._task.threads), "-v", "1"]
-            tools.run(["mmseqs", "easy-search", *places, *options])
-            found = read_anchors(work / "m8")
-        return found, cost.wall / len(queries)
+            anchors = self._searcher.anchors(queries, threads=self._task.threads) if self._anchors else {}
+        share = cost.wall / max(1, len(queries))
+        for result in self._searcher.search(queries, self._config, anchors=anchors):
+            if result.failure:
+                raise InputError(result.failure, record=result.query)
+            hits = [RankedHit(hit.query, hit.target, hit.strand, hit.score, hit.evalue) for hit in result.hits]
+            stages = {**result.seconds, **({"mmseqs": share} if self._anchors else {})}
+            yield Answer(result.query, hits, Cost(wall=sum(stages.values())), stages)
 
     def version(self) -> str:
         """Returns the version of rhoma and, where it is used, of MMseqs2."""
         extra = f", MMseqs2 {tools.version('mmseqs')}" if self._anchors else ""
         return f"rhoma {version('rhoma')}{extra}"
+
+
+class RhomaVectors:
+    """The vectors alone: each target by the cosine of its best window, on either strand."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._count = int(task.options.get("count", 2000))
+
+    def build(self) -> list[Path]:
+        """Returns the index bundle, which is made beforehand, and opens it and the model."""
+        if self._task.index is None:
+            raise InputError("this method needs an index", remedy="make one with 'evaluate index'")
+        shared = self._task.shared
+        if "embedder" not in shared:
+            shared["embedder"] = self._task.model.load(threads=self._task.threads)
+        self._embedder = shared["embedder"]
+        self._database = Searcher.open(self._task.index, embedder=self._embedder).database
+        return [self._task.index]
+
+    def search(self, queries: Sequence[Record]) -> Iterator[Answer]:
+        """Yields the targets of each query, scored by cosine."""
+        database = self._database
+        for query in queries:
+            with measured() as cost:
+                (vectors,) = embed_queries(
+                    [query.sequence], self._embedder.embed, window=database.window, stride=database.stride
+                )
+                whole = SearchConfig(tile=max(100, len(query.sequence)))
+                (tile,) = make_query(query, database, whole, vectors).tiles
+                found = ask(database, questions_of(tile), self._count)
+                sequence, _, _ = database.index.windows(found.code // 2)
+                best: dict[int, tuple[float, str]] = {}
+                for number, minus, score in zip(
+                    sequence.tolist(), (found.code % 2).tolist(), found.score.tolist(), strict=True
+                ):
+                    best.setdefault(number, (score, "-" if minus else "+"))
+                hits = [
+                    RankedHit(query.id, name, strand, score, math.nan)
+                    for number, (score, strand) in best.items()
+                    for name in database.index.copies(number)
+                ]
+            yield Answer(query.id, hits, cost)
+
+    def version(self) -> str:
+        """Returns the version of rhoma."""
+        return f"rhoma {version('rhoma')}"

@@ -1,0 +1,22 @@
+// Ends a run with an error where queries failed: the last thing to do, when the results of all others are published.
+process QUERY_VERDICT {
+    label 'process_single'
+
+    container 'rhoma/rhoma:0.1.0'
+    errorStrategy 'finish'
+
+    input:
+    path failed
+
+    script:
+    """
+    echo "\$((\$(wc -l < ${failed}) - 1)) queries could not be searched (failed.tsv):" >&2
+    tail -n +2 ${failed} | head -n 20 >&2
+    exit 1
+    """
+
+    stub:
+    """
+    true
+    """
+}

@@ -1,0 +1,38 @@
+"""The table of rounds: ``rounds.tsv``, one row a query, tile and round."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rhoma.artifacts import atomic_write
+from rhoma.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+ROUNDS = "rounds.tsv"
+COLUMNS = ("query", "tile", "round", "shortlist", "regions", "included", "new", "cm", "full")
+
+
+def write_rounds(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Writes the table; a row has the cells of ``COLUMNS``, the last two of which are true or false."""
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as handle:
+        handle.write("\t".join(COLUMNS) + "\n")
+        for row in rows:
+            cells = ["yes" if cell is True else "no" if cell is False else str(cell) for cell in row]
+            handle.write("\t".join(cells) + "\n")
+
+
+def read_full(path: Path) -> set[str]:
+    """Returns the queries of which a shortlist ended full: homologs may have been left out.
+
+    Raises:
+        InputError: The file is missing or has other columns.
+    """
+    if not path.is_file():
+        raise InputError("no such file", path=path, remedy="run 'query search' again")
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise InputError("is no table of rounds", path=path, remedy="run 'query search' again")
+    return {row[0] for row in rows[1:] if row[-1] == "yes"}

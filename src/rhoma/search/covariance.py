@@ -1,0 +1,112 @@
+"""The query's covariance model: what it finds where the profile found nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma import infernal
+from rhoma.alignment import Alignment, lay_out
+from rhoma.evalue import cm_log_pvalue
+from rhoma.search.scoring import TargetHit, best_of
+from rhoma.structure import fold_consensus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rhoma.search.retrieval import Region, Shortlist
+    from rhoma.search.scoring import Letters
+
+# Nucleotides of targets that a model is shown, the best of the list first.
+MOST_LETTERS = 500_000
+# Rows that a consensus structure is folded of: more take longer and change little.
+MOST_ROWS = 100
+# Bits from which a hit counts. Every hit lies within its region (--notrunc), and a search space of 1 Mb leaves the
+# filters of cmsearch wide open.
+OPTIONS = ("--toponly", "--notrunc", "-Z", "1", "-T", "5", "--incT", "5")
+_SPAN = re.compile(r"(\d+)/(\d+)-(\d+)")
+
+
+def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) -> str:
+    """Returns the covariance model of the query and its homologs, one column a position of the query.
+
+    The structure is predicted from the query or the alignment. Without a base pair there is no model (an empty text):
+    the profile says the same.
+
+    Args:
+        query: Letters of the tile.
+        members: Homologs, best first.
+        letters: Their letters; None where there are no members.
+    """
+    own = (np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8))
+    rows_of = [] if letters is None else [(hit.columns, letters.of(hit)) for hit in members[:MOST_ROWS]]
+    cells, positions = lay_out([own, *rows_of], len(query))
+    rows = tuple(row[positions].tobytes().decode("ascii") for row in cells)
+    structure = fold_consensus(rows)
+    if "(" not in structure:
+        return ""
+    names = tuple(str(number) for number in range(len(rows)))
+    return infernal.build(Alignment(names, rows, structure, query), name="query")
+
+
+def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Region]:
+    """Returns the regions of a list that hold none of the known hits, those that the vectors rank first first."""
+    spans: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+    for hit in known:
+        spans.setdefault(hit.strand, []).append((hit.start, hit.end))
+    ranked = sorted(zip(listed.rank.tolist(), listed.regions, strict=True))
+    chosen, total = [], 0
+    for _, region in ranked:
+        others = spans.get((region.sequence, region.minus), ())
+        total += region.end - region.start
+        if total > MOST_LETTERS:
+            break
+        if not any(region.start <= start and end <= region.end for start, end in others):
+            chosen.append(region)
+    return chosen
+
+
+def search(model: str, regions: Sequence[Region], letters: Letters) -> list[TargetHit]:
+    """Returns what a covariance model of :func:`model_of` finds in regions, best first, one hit a place."""
+    if not model or not regions:
+        return []
+    targets = [
+        (str(number), letters.text(region.sequence, region.minus, region.start, region.end))
+        for number, region in enumerate(regions)
+    ]
+    found, aligned = infernal.search(model, targets, options=OPTIONS, aligned=True)
+    if aligned is None:
+        return []
+    bits = {(hit.name, hit.start, hit.end): hit.bits for hit in found}
+    reference = np.frombuffer(aligned.rf.encode("ascii"), dtype=np.uint8) != ord(".")
+    position = np.cumsum(reference) - 1
+    length = int(position[-1]) + 1
+    result = []
+    for name, row in zip(aligned.names, aligned.rows, strict=True):
+        match = _SPAN.fullmatch(name)
+        if match is None:
+            continue
+        number, start, end = match[1], int(match[2]) - 1, int(match[3])
+        region = regions[int(number)]
+        filled = np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-")
+        columns = np.where(reference, position, -1)[filled].astype(np.int32)
+        known = np.flatnonzero(columns >= 0)
+        if not len(known):
+            continue
+        low, high = int(known[0]), int(known[-1]) + 1
+        score = bits[number, start, end]
+        result.append(
+            TargetHit(
+                region.sequence,
+                region.minus,
+                region.start + start + low,
+                region.start + start + high,
+                columns[low:high],
+                score,
+                cm_log_pvalue(score, length),
+                "cm",
+            )
+        )
+    return best_of(result)

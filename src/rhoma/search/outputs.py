@@ -1,0 +1,65 @@
+"""The files that the search of a batch of queries leaves.
+
+``hits.tsv``, ``hits.m8``, ``rounds.tsv``, ``failed.tsv``, ``alignments/<query>.sto`` and, where a covariance model
+scored, ``hits.tblout`` depend on the input alone; ``timings.tsv`` does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rhoma.artifacts import artefact_directory
+from rhoma.hits import label_hits, sort_hits
+from rhoma.io.failed import FAILED, write_failed
+from rhoma.io.hits import write_hits_tsv
+from rhoma.io.m8 import write_m8
+from rhoma.io.rounds import ROUNDS, write_rounds
+from rhoma.io.stockholm import format_stockholm
+from rhoma.io.tblout import write_tblout
+from rhoma.sequences import safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rhoma.search.pipeline import SearchResult
+
+
+def write_results(
+    out: Path, results: Sequence[SearchResult], *, labels: Mapping[str, tuple[str, str]] | None = None
+) -> None:
+    """Writes the files of a batch, all or none.
+
+    Args:
+        out: Directory to make.
+        results: One entry a query.
+        labels: Family and clan by target.
+
+    Raises:
+        InputError: When ``out`` is in use or cannot be written.
+    """
+    hits = sort_hits(hit for result in results for hit in label_hits(result.hits, labels or {}))
+    with artefact_directory(out) as work:
+        write_hits_tsv(work / "hits.tsv", hits)
+        write_m8(work / "hits.m8", hits)
+        lines = [line for result in results for line in result.cm_lines]
+        if lines:
+            write_tblout(work / "hits.tblout", lines)
+        write_failed(work / FAILED, [(result.query, result.failure) for result in results if result.failure])
+        write_rounds(
+            work / ROUNDS,
+            (
+                (result.query, tile, s.round, s.shortlist, s.regions, s.included, s.new, s.cm, s.full)
+                for result in results
+                for tile, s in result.rounds
+            ),
+        )
+        timings = ["query\tstage\tseconds"]
+        for result in results:
+            timings += [f"{result.query}\tround {tile}.{s.round}\t{s.seconds:.4f}" for tile, s in result.rounds]
+            timings += [f"{result.query}\t{stage}\t{spent:.4f}" for stage, spent in result.seconds.items()]
+        (work / "timings.tsv").write_text("".join(f"{line}\n" for line in timings))
+        (work / "alignments").mkdir()
+        for result in results:
+            text = format_stockholm(result.alignment, features={"ID": safe_name(result.query)})
+            (work / "alignments" / f"{safe_name(result.query)}.sto").write_text(text, encoding="utf-8")

@@ -1,0 +1,145 @@
+"""The search of a query: Query → Shortlist → TargetHits → Chains → Hits."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.evalue import evalue_of
+from rhoma.hits import Hit, sort_hits
+from rhoma.profile import ProfileScorer
+from rhoma.search.alignment import align, row_of
+from rhoma.search.chaining import chain
+from rhoma.search.iteration import Rounds
+from rhoma.search.query import make_query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rhoma.alignment import Alignment
+    from rhoma.io.m8 import Anchor
+    from rhoma.search.chaining import Chain
+    from rhoma.search.config import SearchConfig
+    from rhoma.search.database import Database
+    from rhoma.search.iteration import RoundStats
+    from rhoma.search.query import Query, QueryVectors
+    from rhoma.sequences import Record
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What is known of a query after its search.
+
+    Attributes:
+        query: Its name.
+        hits: Sorted as ``hits.tsv``; empty where no homolog was found.
+        alignment: The query and its homologs; the query alone where there is none.
+        rounds: (number of the tile, what the round did), in order.
+        seconds: Seconds by stage.
+        cm_lines: What covariance models scored, in the columns of Infernal's tables.
+        failure: Why the query could not be searched; empty where it was.
+    """
+
+    query: str
+    hits: list[Hit]
+    alignment: Alignment
+    rounds: list[tuple[int, RoundStats]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    cm_lines: tuple[str, ...] = ()
+    failure: str = ""
+
+    @property
+    def full(self) -> bool:
+        """Returns whether a shortlist ended full, so that homologs may have been left out."""
+        return any(stats.full for _, stats in self.rounds)
+
+
+def search(
+    record: Record,
+    database: Database,
+    config: SearchConfig,
+    *,
+    vectors: QueryVectors | None = None,
+    anchors: Sequence[Anchor] = (),
+) -> SearchResult:
+    """Returns the homologs of one query.
+
+    Args:
+        record: The query, 15 nt or more.
+        database: The index.
+        config: Settings.
+        vectors: Vectors of the query's windows; without them only anchors are scored.
+        anchors: Places that another tool (MMseqs2) found; they are scored whatever the vectors say.
+    """
+    query = make_query(record, database, config, vectors, anchors)
+    scorer = ProfileScorer(seed=config.seed)
+    size = (config.database_size or database.size) * len(query.tiles)
+    outcomes = [Rounds(tile, database, scorer, config, size).run() for tile in query.tiles]
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        for stage, spent in outcome.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+    began = time.perf_counter()
+    limit = math.log(config.report_evalue) - math.log(size)
+    chains = [one for one in chain(outcomes) if one.log_pvalue <= limit]
+    hits = sort_hits(hit for one in chains for hit in _hits(query, database, one, size))
+    homologs = [(one, evalue_of(one.log_pvalue, size)[0]) for one in chains]
+    homologs = [(one, evalue) for one, evalue in homologs if evalue <= config.evalue]
+    alignment = align(query, database, [one for one, _ in homologs], [evalue for _, evalue in homologs])
+    seconds["align"] = time.perf_counter() - began
+    rounds = [(outcome.tile.number + 1, stats) for outcome in outcomes for stats in outcome.stats]
+    return SearchResult(query.name, hits, alignment, rounds, seconds)
+
+
+def _hits(query: Query, database: Database, one: Chain, size: float) -> list[Hit]:
+    """Returns one hit for each exact copy of the target."""
+    evalue, _ = evalue_of(one.log_pvalue, size)
+    _, score = evalue_of(one.rank, size)
+    low, high = one.span
+    length, identity, gapopens = _compared(query, database, one)
+    cosine = _cosine(database, query.vectors, one)
+    return [
+        Hit(
+            query=query.name,
+            target=name,
+            strand="-" if one.minus else "+",
+            qstart=one.parts[0].qstart + 1,
+            qend=one.parts[-1].qend,
+            tstart=low + 1,
+            tend=high,
+            length=length,
+            identity=identity,
+            cosine=cosine,
+            score=score,
+            bits=one.bits,
+            evalue=evalue,
+            source=one.source,
+            gapopens=gapopens,
+        )
+        for name in database.index.copies(one.sequence)
+    ]
+
+
+def _compared(query: Query, database: Database, one: Chain) -> tuple[int, float, int]:
+    """Returns (columns, identity, runs of gaps) of the pairwise alignment of query and target."""
+    columns, letters = row_of(one, database)
+    pairs = np.flatnonzero(columns >= 0)
+    positions = columns[pairs].astype(np.int64)
+    own = np.frombuffer(query.sequence.encode("ascii"), dtype=np.uint8)[positions]
+    skipped, inserted = np.diff(positions) - 1, np.diff(pairs) - 1
+    length = len(pairs) + int(skipped.sum()) + int(inserted.sum())
+    return length, float((own == letters[pairs]).sum()) / length, int((skipped > 0).sum() + (inserted > 0).sum())
+
+
+def _cosine(database: Database, vectors: QueryVectors, one: Chain) -> float:
+    """Returns the best cosine of a window of the query to a window over the hit: rounds met it by its relatives'."""
+    asked = vectors.minus if one.minus else vectors.plus
+    low, high = one.span
+    rows = database.index.rows_of(one.sequence)
+    _, starts, ends = database.index.windows(rows)
+    over = rows[(starts < high) & (ends > low)]
+    return float((asked @ database.index.vectors(over).T).max()) if len(over) and len(asked) else math.nan

@@ -1,0 +1,225 @@
+"""The door: an open index that searches any number of queries, each in a process of its own where there are more.
+
+from rhoma import Searcher, read_fasta
+from rhoma.search import SearchConfig
+
+searcher = Searcher.open("index")
+records, _ = read_fasta("queries.fasta")
+for result in searcher.search(records, SearchConfig(evalue=1e-5)):
+print(result.query, [hit.target for hit in result.hits])
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rhoma import tools
+from rhoma.alignment import Alignment
+from rhoma.errors import ArtefactError, RhomaError
+from rhoma.manifest import check_model
+from rhoma.search.anchors import find_anchors
+from rhoma.search.config import SearchConfig
+from rhoma.search.database import Database
+from rhoma.search.pipeline import SearchResult, search
+from rhoma.search.query import embed_queries, stored_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rhoma.io.m8 import Anchor
+    from rhoma.models.embedder import Embedder
+    from rhoma.search.query import QueryVectors
+    from rhoma.sequences import Record
+    from rhoma.store import EmbeddingStore
+
+_Task = tuple["Record", "SearchConfig", "QueryVectors | None", "Sequence[Anchor]"]
+_database: Database | None = None
+
+
+class Searcher:
+    """An open index, and what embeds queries for it.
+
+    Args:
+        database: The index.
+        embedder: Embeds queries; without it they need vectors.
+        path: Directory of the index, which processes of their own open again; None keeps all work in this one.
+
+    Attributes:
+        database: The index.
+    """
+
+    def __init__(self, database: Database, embedder: Embedder | None = None, *, path: Path | None = None) -> None:
+        self.database = database
+        self._embedder = embedder
+        self._path = path
+
+    @classmethod
+    def open(
+        cls,
+        index: Path | str,
+        *,
+        model: Path | str | None = None,
+        model_dir: Path | str | None = None,
+        device: Literal["cpu", "cuda", "auto"] = "cpu",
+        threads: int = 1,
+        embedder: Embedder | None = None,
+        embed: bool = True,
+    ) -> Searcher:
+        """Returns a searcher of the index in a directory.
+
+        Args:
+            index: The directory.
+            model: Model bundle that queries are embedded with; by default the shipped one.
+            model_dir: Directory of public models' weights.
+            device: Where queries are embedded.
+            threads: For embedding.
+            embedder: A model that is loaded already, in place of ``model``.
+            embed: Whether queries will be embedded here; without, every search needs their vectors.
+
+        Raises:
+            ArtefactError: The index is damaged, or was made with another model.
+        """
+        from rhoma.models.embedder import load_embedder
+
+        if embed and embedder is None:
+            given = None if model is None else Path(model)
+            weights = None if model_dir is None else Path(model_dir)
+            embedder = load_embedder(given, device=device, threads=threads, model_dir=weights)
+        database = _opened(Path(index), None if embedder is None else embedder.sha256)
+        if embedder is not None and (embedder.window, embedder.stride) != (database.window, database.stride):
+            raise ArtefactError(
+                f"has windows of {database.window} every {database.stride} nucleotides, the model of"
+                f" {embedder.window} every {embedder.stride}",
+                path=Path(index),
+                remedy="use the model it was made with",
+            )
+        return cls(database, embedder, path=Path(index))
+
+    def search(
+        self,
+        queries: Sequence[Record],
+        config: SearchConfig | None = None,
+        *,
+        store: EmbeddingStore | None = None,
+        anchors: Mapping[str, Sequence[Anchor]] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[SearchResult]:
+        """Returns the results of queries in their order; one that fails has a result that says why.
+
+        Args:
+            queries: RNA of 15 nt or more, names distinct.
+            config: Settings; ``threads`` queries are searched at a time.
+            store: Vectors of the queries, both strands; else they are embedded.
+            anchors: Places that another tool found, by query; see :meth:`anchors`.
+            progress: Called with (queries done, queries).
+
+        Raises:
+            ArtefactError: The vectors are those of another model, or of other sequences.
+            ToolError: Infernal is needed and missing.
+        """
+        config = config or SearchConfig()
+        if config.effort != "fast":
+            for program in ("cmbuild", "cmsearch"):
+                tools.require(program)
+        vectors = self._vectors(queries, store)
+        tasks: list[_Task] = [(q, config, vectors[n], (anchors or {}).get(q.id, ())) for n, q in enumerate(queries)]
+        workers = min(config.threads, len(queries))
+        results = []
+        for result in self._apart(tasks, workers) if workers > 1 and self._path else map(self._here, tasks):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(queries))
+        return results
+
+    def anchors(self, queries: Sequence[Record], *, threads: int = 1) -> dict[str, list[Anchor]]:
+        """Returns the places that MMseqs2 finds, by query; none where index or machine are without it.
+
+        Raises:
+            ToolError: MMseqs2 has failed.
+        """
+        database = getattr(self.database.index, "mmseqs", None)
+        return {} if database is None else find_anchors(queries, database, threads=threads)
+
+    def _vectors(self, queries: Sequence[Record], store: EmbeddingStore | None) -> list[QueryVectors | None]:
+        if store is not None:
+            manifest = getattr(self.database.index, "manifest", None)
+            if manifest is not None and self._path is not None:
+                check_model(manifest, self._path, store.manifest.model.sha256)
+            return [stored_vectors(store, query) for query in queries]
+        if self._embedder is None:
+            return [None] * len(queries)
+        letters = [query.sequence for query in queries]
+        window, stride = self.database.window, self.database.stride
+        return list(embed_queries(letters, self._embedder.embed, window=window, stride=stride))
+
+    def _here(self, task: _Task) -> SearchResult:
+        return _searched(self.database, task)
+
+    def _apart(self, tasks: Sequence[_Task], workers: int) -> Iterator[SearchResult]:
+        """Gives the results of tasks, done in processes that open the index by themselves."""
+        with (
+            _one_thread_each(),
+            # no copy of this process: it has threads, which would not live on in the copy
+            ProcessPoolExecutor(workers, get_context("spawn"), partial(_open_here, self._path)) as pool,
+        ):
+            futures = [pool.submit(_search_there, task) for task in tasks]
+            try:
+                for future in futures:
+                    yield future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _opened(path: Path, model_sha256: str | None) -> Database:
+    from rhoma.index.bundle import Index
+
+    index = Index.open(path, model_sha256=model_sha256)
+    return Database(index, window=index.manifest.window, stride=index.manifest.stride)
+
+
+def _searched(database: Database, task: _Task) -> SearchResult:
+    """Returns the result of one query; whatever goes wrong with it is told there, and the others go on."""
+    record, config, vectors, anchors = task
+    try:
+        return search(record, database, config, vectors=vectors, anchors=anchors)
+    except Exception as error:  # noqa: BLE001 (any query may hit what nobody thought of; its row says what)
+        reason = str(error) if isinstance(error, RhomaError) else f"{type(error).__name__}: {error}"
+        alone = Alignment((record.id,), (record.sequence,), rf="x" * len(record.sequence))
+        return SearchResult(record.id, [], alone, failure=reason)
+
+
+def _open_here(path: Path | None) -> None:
+    """Opens the index in a process of its own."""
+    global _database
+    if path is None:
+        raise ValueError("an index that has no path cannot be opened again")
+    _database = _opened(path, None)
+
+
+def _search_there(task: _Task) -> SearchResult:
+    if _database is None:
+        raise RuntimeError("the index is not open in this process")
+    return _searched(_database, task)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Lets processes that are started inside use one thread of BLAS, OpenMP and polars each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
