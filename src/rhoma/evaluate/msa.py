@@ -128,16 +128,13 @@ def _region(name: str) -> tuple[str, int, int]:
 def _rhoma(
     benchmark: Benchmark, queries: Sequence[Record], index: Path, work: Path, model: Model, threads: int
 ) -> dict[str, Alignment]:
-    from rhoma.index.bundle import Index
-    from rhoma.search import Database, SearchConfig
-    from rhoma.search.batch import search_all, write_results
+    from rhoma.search.config import SearchConfig
+    from rhoma.search.outputs import write_results
+    from rhoma.search.searcher import Searcher
 
     del benchmark
-    embedder = model.load(threads=threads)
-    opened = Index.open(index / "index")
-    database = Database(opened, window=opened.manifest.window, stride=opened.manifest.stride)
-    results = search_all(queries, database, SearchConfig(threads=threads), embed=embedder.embed)
-    write_results(work / "rhoma.search", results)
+    searcher = Searcher.open(index / "index", embedder=model.load(threads=threads))
+    write_results(work / "rhoma.search", searcher.search(queries, SearchConfig(threads=threads)))
     return _aligned(work / "rhoma.search", queries, work / "rhoma", threads)
 
 
