@@ -301,3 +301,22 @@ def test_the_same_bytes_for_any_number_of_threads(database: Database, toy_embedd
         if name.name != "timings.tsv":
             assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
     assert "\tRF1\t" in (tmp_path / "1" / "hits.tsv").read_text()
+
+
+@pytest.mark.tool("mmseqs")
+def test_near_copies_are_found_behind_their_representative_dead_or_alive(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    member = random_rna(150) + mutate(ANCESTOR, 0.1, rng) + random_rna(150)
+    near = [Record(f"near{i}", "", mutate(member, 0.03, rng)) for i in range(3)]
+    records = [Record("member", "", member), *near, *NOISE]
+    store = write_store(tmp_path / "store", records, EMBEDDER)
+    index = build_index(records, store, tmp_path / "index")
+    number = next(n for n in range(index.n_sequences) if len(index.represented(n)))
+    (name,) = index.copies(number)
+    everyone = {"member", "near0", "near1", "near2"}
+    assert {h.target for h in true_hits(searched(QUERY, opened(index)))} == everyone
+    gone = opened(delete(tmp_path / "index", [name], mmseqs=False))
+    result = searched(QUERY, gone)
+    assert {h.target for h in true_hits(result)} == everyone - {name}
+    assert all(abs(h.tstart - 151) <= 8 and abs(h.tend - 250) <= 8 for h in true_hits(result))
+    check_alignment(result, QUERY, records)

@@ -86,7 +86,7 @@ def listed(candidates: Candidates, windows: list[tuple[int, int, int]], length: 
     def lookup(rows: Any) -> Any:
         return tuple(np.array([windows[row][i] for row in rows], dtype=np.int64) for i in range(3))
 
-    database: Any = SimpleNamespace(index=SimpleNamespace(windows=lookup), lengths=LENGTHS)
+    database: Any = SimpleNamespace(index=SimpleNamespace(windows=lookup), lengths=LENGTHS, dead=None)
     return shortlist(database, candidates, length, 20, places)
 
 

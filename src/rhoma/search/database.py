@@ -76,6 +76,7 @@ class Database:
     Attributes:
         lengths: (n,) int64 lengths of its sequences.
         size: Z, the comparisons that the database stands for (:mod:`rhoma.evalue`).
+        dead: (n,) which sequences were deleted; None where none was.
     """
 
     def __init__(self, index: SearchableIndex, *, window: int, stride: int) -> None:
@@ -83,7 +84,12 @@ class Database:
         self.window = window
         self.stride = stride
         self.lengths = np.asarray(index.lengths, dtype=np.int64)
-        self.size = database_size(self.lengths[index.live_sequences], total_residues=index.total_residues)
+        live = index.live_sequences
+        self.size = database_size(self.lengths[live], total_residues=index.total_residues)
+        self.dead: NDArray[np.bool_] | None = None
+        if len(live) < len(self.lengths):
+            self.dead = np.ones(len(self.lengths), dtype=np.bool_)
+            self.dead[live] = False
 
     def fetch(self, sequence: int, minus: bool, start: int, end: int) -> str:
         """Returns the letters of a stretch as the strand reads."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.search import covariance
+from rhoma.search.copies import add_copies
 from rhoma.search.judgement import Judge
 from rhoma.search.retrieval import Candidates, Questions, Region, ask, questions_of, shortlist
 from rhoma.search.scoring import Letters, best_of, family, score
@@ -103,7 +104,8 @@ class Rounds:
         self._candidates = Candidates.none()
         self._asked: set[tuple[int, bool]] = set()
         self._places = _anchored(tile, database)
-        self.seconds = {"retrieve": 0.0, "score": 0.0, "model": 0.0, "cm": 0.0, "judge": 0.0}
+        self._cm = ""
+        self.seconds = {"retrieve": 0.0, "score": 0.0, "model": 0.0, "cm": 0.0, "judge": 0.0, "copies": 0.0}
 
     def run(self) -> Outcome:
         """Returns what the rounds leave."""
@@ -161,6 +163,8 @@ class Rounds:
             judge = Judge(self._tile.sequence, self._database, self._scorer, self._letters, config, self._log_size)
             final = judge.worthy(looks)
             values = judge.values(final, looks)
+        with _Clock(self.seconds, "copies"):
+            final, values = add_copies(final, values, self._database, self._scorer, model, self._cm, self._letters)
         return Outcome(self._tile, tuple(final), tuple(values), tuple(stats), self.seconds)
 
     def _score(self, model: Model) -> tuple[Shortlist, list[TargetHit], bool]:
@@ -180,10 +184,6 @@ class Rounds:
                 fresh = [region for region in listed.regions if region not in scored]
                 hits = best_of([*hits, *score(self._scorer, model, self._letters, fresh)])
                 scored.update(dict.fromkeys(fresh))
-            copies = self._copies_of(hits)
-            if copies:
-                self._places += copies
-                continue
             tail = listed.windows >= self._count and self._tail_scores(listed, hits)
             if not tail or self._count >= config.longest_shortlist:
                 self._letters.keep(listed.regions)
@@ -191,27 +191,6 @@ class Rounds:
             self._count = min(2 * self._count, config.longest_shortlist)
             with _Clock(self.seconds, "retrieve"):
                 self._candidates = self._candidates.merge(ask(self._database, self._questions, self._count))
-
-    def _copies_of(self, hits: Sequence[TargetHit]) -> list[Region]:
-        """Returns where near copies of the sequences of hits, which have no windows, hold what the hits do.
-
-        Those that are listed already are left out.
-        """
-        limit = math.log(self._config.report_evalue) - self._log_size
-        listed = set(self._places)
-        found: dict[Region, None] = {}
-        for hit in hits:
-            if hit.log_pvalue > limit:
-                continue
-            for copy in self._database.index.represented(hit.sequence).tolist():
-                low, high = self._database.bounds(copy, hit.minus)
-                # copies may differ in length, wherever that comes from
-                slack = abs(int(self._database.lengths[copy] - self._database.lengths[hit.sequence]))
-                slack += (hit.end - hit.start) // 10
-                place = Region(copy, hit.minus, max(low, hit.start - slack), min(high, hit.end + slack))
-                if place.start < place.end and place not in listed:
-                    found[place] = None
-        return list(found)
 
     def _tail_scores(self, listed: Shortlist, hits: Sequence[TargetHit]) -> bool:
         """Returns whether the second half of the list still holds homologs."""
@@ -235,8 +214,8 @@ class Rounds:
 
     def _ask_cm(self, members: Sequence[TargetHit], listed: Shortlist, known: Sequence[TargetHit]) -> Look:
         with _Clock(self.seconds, "cm"):
-            model = covariance.model_of(self._tile.sequence, members, self._letters)
-            found = covariance.search(model, covariance.unknown_regions(listed, known), self._letters)
+            self._cm = covariance.model_of(self._tile.sequence, members, self._letters)
+            found = covariance.search(self._cm, covariance.unknown_regions(listed, known), self._letters)
         return Look(tuple(members), tuple(found))
 
     def _expand(self, new: Sequence[TargetHit]) -> None:

@@ -179,13 +179,18 @@ def shortlist(
     size = database.lengths[sequence]
     low, high = np.where(minus, -size, 0), np.where(minus, 0, size)
     start, end = np.clip(start, low, high), np.clip(end, low, high)
+    if database.dead is not None and len(sequence):
+        sequence, minus, start, end, origin = _alive(database, sequence, minus, start, end)
+    else:
+        origin = np.arange(len(sequence))
     regions, where = merge(sequence, minus, start, end)
     count = len(candidates)
+    ranked = origin < count
     cosine = np.full(len(regions), np.nan)
-    np.fmax.at(cosine, where[:count], candidates.score.astype(np.float64))
+    np.fmax.at(cosine, where[ranked], candidates.score[origin[ranked]].astype(np.float64))
     rank = np.full(len(regions), count, dtype=np.int64)
-    np.minimum.at(rank, where[:count], np.arange(count))
-    parts = [_cut(region, 2 * (length + pad)) for region in regions]
+    np.minimum.at(rank, where[ranked], origin[ranked])
+    parts = [cut_region(region, 2 * (length + pad)) for region in regions]
     repeats = [len(part) for part in parts]
     return Shortlist(
         tuple(region for part in parts for region in part),
@@ -193,6 +198,26 @@ def shortlist(
         np.repeat(rank, repeats),
         count,
     )
+
+
+def _alive(
+    database: Database,
+    sequence: NDArray[np.int64],
+    minus: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], ...]:
+    """Returns the stretches and which one each comes from; what was deleted gives way to its near copies, whole."""
+    rows = []
+    for number in range(len(sequence)):
+        own, strand = int(sequence[number]), bool(minus[number])
+        if database.dead is None or not database.dead[own]:
+            rows.append((own, strand, int(start[number]), int(end[number]), number))
+            continue
+        for copy in database.index.represented(own).tolist():
+            rows.append((copy, strand, *database.bounds(copy, strand), number))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    return table[:, 0], table[:, 1] == 1, table[:, 2], table[:, 3], table[:, 4]
 
 
 def merge(
@@ -226,7 +251,7 @@ def merge(
     return regions, where
 
 
-def _cut(region: Region, overlap: int) -> list[Region]:
+def cut_region(region: Region, overlap: int) -> list[Region]:
     """Returns the region, or parts of it that HMMER takes, which overlap by what a homolog can span."""
     length = region.end - region.start
     if length <= LONGEST_REGION:
