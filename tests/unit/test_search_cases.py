@@ -1,0 +1,59 @@
+"""Small inputs that a search once got wrong, with the right answers (tests/cases/README.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rhoma import SearchConfig, Searcher, read_fasta
+from rhoma.index.build import index_database
+from rhoma.models.embedder import load_embedder
+
+if TYPE_CHECKING:
+    from rhoma.search import SearchResult
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def answers(tmp_path: Path, queries: str, database: str, config: SearchConfig) -> list[SearchResult]:
+    """Returns the results of the queries of one file in the database of another, with the shipped model."""
+    embedder = load_embedder(None, device="cpu", threads=1)
+    index_database(read_fasta(CASES / database)[0], embedder, tmp_path / "index", mmseqs=False)
+    searcher = Searcher.open(tmp_path / "index", embedder=embedder)
+    return searcher.search(read_fasta(CASES / queries)[0], config)
+
+
+def test_chance_stays_chance_after_rounds(tmp_path: Path) -> None:
+    results = answers(tmp_path, "drift_q.fa", "null_db.fa.gz", SearchConfig(effort="fast", evalue=1e-20))
+    assert all(hit.evalue > 1e-4 for result in results for hit in result.hits)
+    # nothing is aligned that is not that good
+    assert [len(result.alignment.rows) for result in results] == [1, 1, 1]
+
+
+def test_a_homolog_of_4_kb_is_one_hit(tmp_path: Path) -> None:
+    (result,) = answers(tmp_path, "join4k_q.fa", "join4k_db.fa", SearchConfig(effort="fast"))
+    (hit,) = [hit for hit in result.hits if hit.evalue <= 1e-3]
+    assert abs(hit.qstart - 2) <= 5
+    assert abs(hit.qend - 4000) <= 5
+    assert abs(hit.tstart - 202) <= 5
+    assert abs(hit.tend - 4204) <= 5
+
+
+@pytest.mark.parametrize(
+    ("queries", "database", "rows"), [("u1_q.fa", "slash_target_db.fa", 6), ("hash_q.fa", "slash_target_db.fa", 6)]
+)
+def test_names_like_comments_are_searched_and_aligned(tmp_path: Path, queries: str, database: str, rows: int) -> None:
+    for result in answers(tmp_path, queries, database, SearchConfig(effort="fast")):
+        assert result.failure == ""
+        assert len(result.alignment.rows) == 1 + rows
+
+
+@pytest.mark.parametrize("database", ["nocrowd_db.fa.gz", "crowd_db.fa.gz"])
+def test_near_copies_crowd_no_relative_out(tmp_path: Path, database: str) -> None:
+    (result,) = answers(tmp_path, "u1_q.fa", database, SearchConfig(effort="fast"))
+    found = {hit.target for hit in result.hits if hit.evalue <= 1e-3}
+    assert len({name for name in found if name.startswith("remote")}) == 30
+    assert not result.full
+    assert sum(name.startswith("remote") for name in result.alignment.names) == 30
