@@ -82,7 +82,7 @@ def factory(tmp_path: Path, toy_embedder: Any) -> Factory:
 
 @pytest.mark.parametrize("kind", ["auto", "pq", "hnsw", "ivfpq"])
 def test_one_shard_or_many_answer_alike(factory: Factory, kind: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rhoma.index.pq.PqIndex.wanted", lambda self, k: 4 * k)
+    monkeypatch.setattr("rhoma.index.pq.PqIndex.wanted", lambda self, k, total: 4 * k)
     one = factory.index("one", kind=kind)
     many = factory.index("many", kind=kind, shard_windows=40)
     whole = build_index(RECORDS, factory.store_of(RECORDS), factory.path / "whole", mmseqs=False, kind=kind)

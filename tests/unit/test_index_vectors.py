@@ -138,7 +138,7 @@ def test_more_equal_rows_than_are_looked_at_at_first(make: Any, monkeypatch: pyt
     vectors[100:] = vectors[40]
     index = make(vectors)
     for part in index.parts:
-        monkeypatch.setattr(type(part.index), "wanted", lambda self, k: k)
+        monkeypatch.setattr(type(part.index), "wanted", lambda self, k, total: k)
     scores, rows = index.search(vectors[40:41], 100)
     assert rows[0].tolist() == [40, *range(100, 199)]
     assert len(set(scores[0].tolist())) == 1
@@ -206,7 +206,7 @@ def test_segments_do_not_change_one_bit_of_the_answer(kind: Any, k: int, monkeyp
     queries = clustered(30, 32, 13)
     if kind == "pq":
         # a list so short that it misses some
-        monkeypatch.setattr("rhoma.index.pq.PqIndex.wanted", lambda self, k: k + 20)
+        monkeypatch.setattr("rhoma.index.pq.PqIndex.wanted", lambda self, k, total: k + 20)
     alive = np.random.default_rng(5).random(4000) < 0.9
     answers = [Built(kind, vectors, segments, None).search(queries, k, alive) for segments in (1, 2, 10)]
     for scores, rows in answers[1:]:

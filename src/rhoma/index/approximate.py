@@ -118,7 +118,7 @@ class Coarse:
         """Returns a trained index of faiss without rows, for so many."""
         raise NotImplementedError
 
-    def wanted(self, k: int) -> int:
+    def wanted(self, k: int, total: int) -> int:
         """Returns how many rows to score exactly."""
         raise NotImplementedError
 

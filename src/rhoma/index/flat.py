@@ -37,7 +37,7 @@ class FlatIndex:
         """Returns the number of rows."""
         return len(self._rows)
 
-    def wanted(self, k: int) -> int:
+    def wanted(self, k: int, total: int) -> int:
         """Returns k and a few."""
         return k + _MORE
 

@@ -37,7 +37,7 @@ class HnswIndex(Coarse):
         graph.train(sample)
         return graph
 
-    def wanted(self, k: int) -> int:
+    def wanted(self, k: int, total: int) -> int:
         """Returns twice k, at least 512."""
         return max(_MIN_WANTED, _FACTOR * k)
 

@@ -46,7 +46,7 @@ class IvfPqIndex(Coarse):
         index.train(training_rows(sample, 2**bits))
         return index
 
-    def wanted(self, k: int) -> int:
+    def wanted(self, k: int, total: int) -> int:
         """Returns eight times k, at least 256."""
         return max(_MIN_WANTED, _FACTOR * k)
 

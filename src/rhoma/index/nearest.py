@@ -100,7 +100,7 @@ def _candidates(parts: Sequence[Part], queries: NDArray[np.float32], k: int) -> 
     if not live:
         return chosen
     # dead rows are met like any other
-    count = -(-max(part.index.wanted(k) for part in parts) * total // live)
+    count = -(-max(part.index.wanted(k, total) for part in parts) * total // live)
     pending = np.arange(len(queries))
     while len(pending):
         if count >= total:

@@ -31,8 +31,8 @@ class VectorIndex(Protocol):
     def __len__(self) -> int:
         """Returns the number of rows."""
 
-    def wanted(self, k: int) -> int:
-        """Returns how many rows to look at, so that the best k are among them."""
+    def wanted(self, k: int, total: int) -> int:
+        """Returns how many rows to look at, so that the best k of so many in all segments are among them."""
 
     def nearest(self, queries: NDArray[np.float32], count: int) -> list[Near]:
         """Returns, for each of (m, d) queries, the rows of the best ``count`` scores; fewer where it has no more.
