@@ -54,7 +54,8 @@ benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
 	cp benchmark/$(PRESET)/benchmark.md docs/benchmark.md
 
-# run.lock takes its versions from dev.lock, so both agree
+# run.lock and gpu.lock take their versions from dev.lock, so all agree; the extra gpu replaces what the others have
 locks:
-	uv pip compile --quiet --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --python-version 3.11 --extra train --extra hub --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --python-version 3.11 -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+	uv pip compile --quiet --python-version 3.11 -c requirements/dev.lock requirements/gpu.in -o requirements/gpu.lock

@@ -7,12 +7,12 @@ The database is members of Rfam's families in 100 to 1,000 nt of random flank on
 dinucleotide shuffle in other flanks. It is embedded and indexed once in WORK (a run that was killed goes on) and kept
 there. Queries are windows of members that are not in the database. The program prints a table:
 
-* `recall@k`: share of the exact k best that a search for k finds; of the stored rows (what an exact index answers), and of
-  the vectors before they were stored in 8 bits.
+* `recall@k`: share of the exact k best that a search for k finds; of the stored rows (what an exact index answers), and
+  of the vectors before they were stored in 8 bits.
 * `list`, `exact`, `search`: processor milliseconds a query window, of one thread: the list of candidates, their exact
   cosines, and the whole search for k = 1,000, with `--batch` windows at a time.
-* bytes a nucleotide, by file and in all; seconds to open the index and to answer for the first time; resident memory after
-  all queries, in a process of its own.
+* bytes a nucleotide, by file and in all; seconds to open the index and to answer for the first time; resident memory
+  after all queries, in a process of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rhoma.cli.common import progress
 from rhoma.index import nearest
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
@@ -84,14 +85,10 @@ def build(arguments: argparse.Namespace, embedder: Embedder) -> tuple[Path, Path
     if not (index / "manifest.json").is_file():
         records = list(database(targets, arguments.windows, embedder.window, embedder.stride))
         if not (store / "manifest.json").is_file():
-            write_store(store, records, embedder, progress=tell)
+            with progress("windows embedded") as tell:
+                write_store(store, records, embedder, progress=tell)
         build_index(records, open_store(store), index, kind=arguments.kind, threads=arguments.threads)
     return index, store, queries
-
-
-def tell(done: int, total: int) -> None:
-    """Write how far the embedding is."""
-    print(f"\r{done} of {total} windows embedded", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
 def exact_rows(index: Index, queries: NDArray[np.float32], k: int) -> NDArray[np.int64]:

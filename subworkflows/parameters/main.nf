@@ -315,7 +315,8 @@ def readParameters(given, projectDir) {
         model_files: bundle,
         model_weights: weights,
         encoder_model: encoderOf(bundle, weights, named ? values.model : ''),
-        database_options: values.strict ? '--strict' : '',
+        model_name: named ? values.model : '',
+        split_options: splitOptions(values),
         search_options: searchOptions(values),
         align_options: alignOptions(values),
         report_parameters: groovy.json.JsonOutput.toJson(values.findAll { name, value -> value != null && !(name in unreported()) }),
@@ -338,6 +339,11 @@ def stagedSamplesheet(rows) {
         "${quoted(row.id)},${quoted("input${place + 1}/${file(row.fasta, glob: false).name}")}\n"
     }
     return 'id,fasta\n' + lines.join('')
+}
+
+// Returns the options of `index.py split`.
+def splitOptions(values) {
+    return "--shard-windows ${values.shard_windows}" + (values.strict ? ' --strict' : '')
 }
 
 // Returns the options of `query.py search`.

@@ -134,5 +134,5 @@ def test_gpu_where_there_is_none(nextflow: Nextflow, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "error: " in done.stdout
     assert "GPU" in done.stdout
-    assert "INDEX_BUILD" not in done.stdout
+    assert "INDEX_JOIN" not in done.stdout
     _no_results(tmp_path / "results")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import faiss
 import numpy as np
 import pytest
 
 from rhoma import tools
-from rhoma.errors import ArtefactError, InputError, ToolError
+from rhoma.errors import ArtefactError, DeviceError, InputError, ToolError
 from rhoma.index import change as changing
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
@@ -402,3 +403,12 @@ def test_the_rows_of_a_sequence_are_its_windows(tmp_path: Path, toy_embedder: An
     assert sum(rows, []) == list(range(index.n_windows))
     for number, mine in enumerate(rows):
         assert (index.windows(np.array(mine))[0] == number).all()
+
+
+def test_a_gpu_is_refused_where_there_is_none(shop: Workshop):
+    index = shop.index()
+    if hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus():
+        pytest.skip("this machine has a GPU that faiss can use")
+    with pytest.raises(DeviceError, match=r"cannot be searched on a GPU: .*Remedy: .*cpu"):
+        Index.open(index.path, device="cuda")
+    assert Index.open(index.path, device="auto").n_windows == index.n_windows

@@ -1,4 +1,5 @@
-// Checks every file of an index that was built before against its manifest.
+// Checks an index that was built before: its manifest, and that all files have their sizes. Their checksums are compared
+// on demand (index.py verify).
 process INDEX_VERIFY {
     label 'process_single'
 
@@ -14,7 +15,7 @@ process INDEX_VERIFY {
     script:
     def args = task.ext.args ?: ''
     """
-    index.py verify ${index} ${args}
+    index.py verify --sizes ${index} ${args}
     """
 
     stub:

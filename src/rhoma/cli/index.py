@@ -174,12 +174,18 @@ def compact(index: IndexPath, no_mmseqs: shards.NoMmseqs = False, *, threads: Th
 
 
 @app.command()
-def verify(index: IndexPath, quiet: Quiet = False) -> None:
+def verify(
+    index: IndexPath,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="Compare the sizes of files only, which takes a moment.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
     """Check every file of an index against its manifest."""
     set_up_logging(quiet=quiet)
     from rhoma.index.change import verify as verify_index
 
-    shards.tell(index, verify_index(index))
+    shards.tell(index, verify_index(index, sizes_only=sizes))
 
 
 @app.command()

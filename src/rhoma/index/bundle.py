@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from rhoma.index import nearest
 from rhoma.index.approximate import Codebook
 from rhoma.index.contents import Member
+from rhoma.index.gpu import GpuIndex, resolve
 from rhoma.index.rows import check_vectors
 from rhoma.index.segment import Segment
 from rhoma.manifest import IndexManifest, check_model, read_manifest, verify_files
@@ -35,8 +36,9 @@ class Index:
         segments: its segments, in order.
     """
 
-    def __init__(self, path: Path, manifest: IndexManifest) -> None:
+    def __init__(self, path: Path, manifest: IndexManifest, *, on_gpu: bool = False) -> None:
         self.path = path
+        self._on_gpu = on_gpu
         self.manifest = manifest
         self.segments = [
             Segment(
@@ -54,23 +56,32 @@ class Index:
         self._first_row, self._first_sequence = np.vstack([[[0, 0]], ends]).T.copy()
 
     @classmethod
-    def open(cls, path: Path | str, *, verify: bool = False, model_sha256: str | None = None) -> Index:
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        verify: bool = False,
+        model_sha256: str | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "cpu",
+    ) -> Index:
         """Returns the index of a directory.
 
         Args:
             path: the directory.
             verify: compare all checksums, and not only the sizes of the files.
             model_sha256: the model that queries are embedded with, if vectors are to be searched.
+            device: where to search; on a GPU it is exact, whatever the kind of the index.
 
         Raises:
-            ArtefactError: the index is damaged, of a newer schema, or was made with another model.
+            ArtefactError: the index is damaged, of another schema, or was made with another model.
+            DeviceError: ``cuda`` where faiss can use no GPU.
         """
         path = Path(path)
         manifest = read_manifest(path, IndexManifest)
         if model_sha256 is not None:
             check_model(manifest, path, model_sha256)
         verify_files(path, manifest, sizes_only=not verify)
-        return cls(path, manifest)
+        return cls(path, manifest, on_gpu=device != "cpu" and resolve(device) == "cuda")
 
     @cached_property
     def codebook(self) -> Codebook | None:
@@ -225,7 +236,8 @@ class Index:
             if self._searched is not None:
                 here = self._searched[first : first + segment.info.n_sequences]
                 alive = None if here.all() else np.repeat(here, np.diff(segment.first_rows))
-            parts.append(nearest.Part(row, segment.rows, segment.index, alive))
+            index = GpuIndex(segment.rows) if self._on_gpu else segment.index
+            parts.append(nearest.Part(row, segment.rows, index, alive))
         return parts
 
     def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -5,7 +5,6 @@ Axes of large and small variance share a sub-quantiser: its sixteen centroids th
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -69,4 +68,4 @@ class PqIndex(Coarse):
         The codes keep the rank of a row but for normal noise. That asks for more of the rows the more there are,
         though for a falling share of them.
         """
-        return math.ceil(_SCALE * k**_OF_K * total**_OF_ROWS)
+        return int(_SCALE * k**_OF_K * total**_OF_ROWS) + 1

@@ -1,25 +1,25 @@
-// The index bundle: vectors and the MMseqs2 database of a set of sequences.
-process INDEX_BUILD {
-    tag "${meta.id}"
-    label 'process_high'
+// The index bundle of finished segments, whose files are linked.
+process INDEX_JOIN {
+    label 'process_single'
 
     container 'rhoma/rhoma:0.1.0'
 
     input:
-    tuple val(meta), path(fasta), path(store)
-    val options
+    path shards
+    path segments
+    path codebook // empty for exact search
 
     output:
     path 'index', emit: index
     path 'index/skipped_records.tsv', emit: skipped
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
-    tuple val("${task.process}"), val('mmseqs2'), eval('mmseqs version'), topic: versions
 
     script:
     def args = task.ext.args ?: ''
+    def parts = (segments instanceof List ? segments : [segments]).collect { segment -> "--segment ${segment}" }
+    def shared = codebook ? "--codebook ${codebook}" : ''
     """
-    index.py build --fasta ${fasta} --store ${store} --out index --threads ${task.cpus} \\
-        ${options} ${args}
+    index.py join --shards ${shards} ${parts.join(' ')} ${shared} --out index ${args}
     """
 
     stub:
