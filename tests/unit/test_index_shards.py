@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def names_of(index: Index) -> list[str]:
+    """Returns the first live name of every sequence; the empty string for a dead one."""
+    return [(index.copies(number) or [""])[0] for number in range(index.n_sequences)]
+
+
 def random_records(number: int, seed: int) -> list[Record]:
     rng = np.random.default_rng(seed)
     return [
@@ -93,7 +98,7 @@ def test_one_shard_or_many_answer_alike(factory: Factory, kind: Any, monkeypatch
     for index in (one, many, Index.open(many.path)):
         assert verify(index.path).n_names == 61
         assert (index.n_windows, index.total_residues) == (whole.n_windows, whole.total_residues)
-        assert index.names == whole.names
+        assert names_of(index) == names_of(whole)
         assert index.copies(3) == ["s3|'1", "copy of s3"]
         assert index.lengths.tolist() == whole.lengths.tolist()
         found = index.search(queries, 20)
@@ -105,7 +110,7 @@ def test_one_shard_or_many_answer_alike(factory: Factory, kind: Any, monkeypatch
         )
     small = compact(many.path)
     assert len(small.segments) == 1
-    assert small.names == whole.names
+    assert names_of(small) == names_of(whole)
 
 
 @pytest.mark.tool("mmseqs")
@@ -121,7 +126,7 @@ def test_near_copies_stay_in_one_shard(factory: Factory):
     one = factory.index("one", records=records, mmseqs=True)
     many = factory.index("many", records=records, mmseqs=True, shard_windows=40)
     assert one.manifest.n_represented == many.manifest.n_represented > 0
-    assert one.names == many.names
+    assert names_of(one) == names_of(many)
     assert one.representatives.tolist() == many.representatives.tolist()
     assert (one.mmseqs is not None) == (many.mmseqs is not None) is True
     verify(many.path)

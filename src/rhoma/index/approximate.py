@@ -1,8 +1,4 @@
-"""What the approximate indexes share: a codebook trained once for all segments, and faiss's lists of candidates.
-
-A codebook may hold weights of the axes. The list then goes by the cosine of weighted vectors, which can be easier
-to approximate; the exact cosines that decide are those of the stored rows.
-"""
+"""What the approximate indexes share: a codebook trained once for all segments, and faiss's lists of candidates."""
 
 from __future__ import annotations
 
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 FAISS = "approximate.faiss"
 GROUPS = "groups.npy"
 CODEBOOK = "codebook.faiss"
-AXES = "axes.npy"
 
 
 def faiss_module() -> Any:
@@ -46,55 +41,36 @@ class Codebook:
     Attributes:
         kind: the index it is for.
         empty: a trained index of faiss without rows.
-        axes: (d,) float32 weights of the axes; None where all count alike.
     """
 
     kind: Kind
     empty: Any
-    axes: NDArray[np.float32] | None = None
 
     @classmethod
-    def train(
-        cls, kind: Kind, sample: NDArray[np.float32], total: int, axes: NDArray[np.float32] | None = None
-    ) -> Codebook:
+    def train(cls, kind: Kind, sample: NDArray[np.float32], total: int) -> Codebook:
         """Returns the codebook of a sample, the same for the same sample.
 
         Args:
             kind: an approximate index.
             sample: (s, d) unit rows, at least one.
             total: rows that all segments will hold.
-            axes: (d,) weights of the axes.
         """
-        bare = cls(kind, None, axes)
-        rows = np.ascontiguousarray(bare.weighted(sample))
-        return cls(kind, coarse_class(kind).train(rows, total), axes)
-
-    def weighted(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Returns (n, d) unit rows with their axes weighted."""
-        if self.axes is None:
-            return vectors
-        weighted = vectors * self.axes
-        weighted /= np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), np.float32(1e-12))
-        return weighted.astype(np.float32, copy=False)
+        return cls(kind, coarse_class(kind).train(np.ascontiguousarray(sample), total))
 
     def write(self, directory: Path) -> None:
         """Writes the codebook into a directory."""
         faiss_module().write_index(self.empty, str(directory / CODEBOOK))
-        if self.axes is not None:
-            np.save(directory / AXES, self.axes)
 
     @classmethod
     def read(cls, directory: Path, kind: Kind) -> Codebook:
         """Returns the codebook of a directory."""
-        axes = np.load(directory / AXES) if (directory / AXES).is_file() else None
-        return cls(kind, faiss_module().read_index(str(directory / CODEBOOK)), axes)
+        return cls(kind, faiss_module().read_index(str(directory / CODEBOOK)))
 
 
 class Coarse:
     """The approximate index of a segment.
 
     Args:
-        codebook: what it shares with those of other segments.
         ann: an index of faiss with the rows of the segment.
         groups: (n,) which of the rows of ``ann`` each row is equal to; None where ``ann`` holds them all.
     """
@@ -103,8 +79,7 @@ class Coarse:
     tolerance: ClassVar[float] = 0.0
     distinct_only: ClassVar[bool] = False
 
-    def __init__(self, codebook: Codebook, ann: Any, groups: NDArray[np.integer] | None = None) -> None:
-        self._codebook = codebook
+    def __init__(self, ann: Any, groups: NDArray[np.integer] | None = None) -> None:
         self._ann = ann
         self._groups = groups
         self._expansion = None if groups is None else Expansion(groups)
@@ -133,17 +108,16 @@ class Coarse:
         if cls.distinct_only:
             firsts, groups = distinct(rows)
             for start in range(0, len(firsts), BLOCK):
-                ann.add(np.ascontiguousarray(codebook.weighted(rows.take(firsts[start : start + BLOCK]))))
-            return cls(codebook, ann, groups)
+                ann.add(rows.take(firsts[start : start + BLOCK]))
+            return cls(ann, groups)
         for block in rows.blocks():
-            ann.add(np.ascontiguousarray(codebook.weighted(block)))
-        return cls(codebook, ann)
+            ann.add(block)
+        return cls(ann)
 
     def nearest(self, queries: NDArray[np.float32], count: int) -> list[Near]:
         """Returns the rows of the best approximate scores; see ``VectorIndex.nearest``."""
         asked = min(count, int(self._ann.ntotal))
-        weighted = np.ascontiguousarray(self._codebook.weighted(queries))
-        scores, numbers = self._ann.search(weighted, asked, params=self._parameters(asked))
+        scores, numbers = self._ann.search(np.ascontiguousarray(queries), asked, params=self._parameters(asked))
         found: list[Near] = []
         for line, near in zip(scores, numbers, strict=True):
             kept = near >= 0
@@ -160,10 +134,10 @@ class Coarse:
             np.save(directory / GROUPS, self._groups.astype(np.int32))
 
     @classmethod
-    def read(cls, directory: Path, codebook: Codebook) -> Self:
+    def read(cls, directory: Path) -> Self:
         """Returns the index of a directory."""
         groups = np.load(directory / GROUPS) if cls.distinct_only else None
-        return cls(codebook, faiss_module().read_index(str(directory / FAISS)), groups)
+        return cls(faiss_module().read_index(str(directory / FAISS)), groups)
 
 
 def coarse_class(kind: Kind) -> type[Coarse]:

@@ -175,7 +175,6 @@ def build_index(
     mmseqs: Path | None | Literal[False] = None,
     kind: IndexKind = "auto",
     representatives: bool = True,
-    axes: NDArray[np.float32] | None = None,
     skipped: Sequence[Skipped] = (),
     threads: int = 1,
 ) -> Index:
@@ -190,7 +189,6 @@ def build_index(
             PATH, False does without MMseqs2.
         kind: the vector index; ``auto`` is flat below 8,192 windows and pq from there.
         representatives: index near copies by one of them, where MMseqs2 is on PATH.
-        axes: (d,) weights of the axes in the list of an approximate index; exact cosines do not change.
         skipped: records that were left out of the database, for its table.
         threads: for MMseqs2.
 
@@ -209,7 +207,7 @@ def build_index(
             representatives, mmseqs, unaligned=parts[0].manifest.stride, threads=threads, work=work
         )
         write_skipped(work / SKIPPED_RECORDS, skipped)
-        _write(work, arrange(records, represent), parts, how, mmseqs=mmseqs, kind=kind, axes=axes)
+        _write(work, arrange(records, represent), parts, how, mmseqs=mmseqs, kind=kind)
     return Index.open(out)
 
 
@@ -221,7 +219,6 @@ def index_database(
     mmseqs: Path | None | Literal[False] = None,
     kind: IndexKind = "auto",
     representatives: bool = True,
-    axes: NDArray[np.float32] | None = None,
     skipped: Sequence[Skipped] = (),
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -238,7 +235,6 @@ def index_database(
         mmseqs: see `build_index`.
         kind: see `build_index`.
         representatives: see `build_index`.
-        axes: see `build_index`.
         skipped: see `build_index`.
         threads: see `build_index`.
         progress: called with (windows embedded, windows in all).
@@ -256,7 +252,7 @@ def index_database(
         indexed = [Record(name, "", sequence) for name, sequence in named(contents)]
         store = write_store(vectors, indexed, embedder, progress=progress)
         write_skipped(work / SKIPPED_RECORDS, skipped)
-        _write(work, contents, [store], how, mmseqs=mmseqs, kind=kind, axes=axes)
+        _write(work, contents, [store], how, mmseqs=mmseqs, kind=kind)
     shutil.rmtree(vectors, ignore_errors=True)
     return Index.open(out)
 
@@ -269,7 +265,6 @@ def _write(
     *,
     mmseqs: Path | None | Literal[False],
     kind: IndexKind,
-    axes: NDArray[np.float32] | None,
 ) -> None:
     """Writes an index of one segment into a directory."""
     shape = stores[0].manifest
@@ -278,7 +273,7 @@ def _write(
     codebook = None
     if chosen != "flat":
         sample = Rows(*quantise(vectors.take(sample_rows(len(vectors)))))
-        codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors), axes)
+        codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors))
     directory = segment_path(work, 0)
     directory.mkdir(parents=True)
     write_contents(directory, contents)

@@ -47,7 +47,6 @@ class Index:
                 dimension=manifest.dimension,
                 window=manifest.window,
                 stride=manifest.stride,
-                codebook=self.codebook,
             )
             for info in manifest.segments
         ]
@@ -171,14 +170,6 @@ class Index:
         if self._searched is None:
             return np.arange(self.n_sequences, dtype=np.int64)
         return np.flatnonzero(self._searched).astype(np.int64)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Returns the first live name of every sequence; the empty string for a dead one."""
-        names = [""] * self.n_sequences
-        for member in self.live_members():
-            names[member.sequence] = names[member.sequence] or member.name
-        return names
 
     def copies(self, sequence: int) -> list[str]:
         """Returns all live names of exactly this sequence, in the order they were added."""

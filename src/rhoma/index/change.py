@@ -340,8 +340,7 @@ def compact(path: Path | str, *, mmseqs: bool = True) -> Index:
         with artefact_directory(path) as work:
             codebook = None
             if (kind := choose_kind(manifest.index_kind, len(rows))) != "flat":
-                axes = None if index.codebook is None else index.codebook.axes
-                codebook = Codebook.train(kind, index.vectors(rows[sample_rows(len(rows))]), len(rows), axes)
+                codebook = Codebook.train(kind, index.vectors(rows[sample_rows(len(rows))]), len(rows))
             directory = segment_path(work, 0)
             directory.mkdir(parents=True)
             write_contents(directory, contents)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BITS = 4
 _AXES = 4
 _SEED = 0
+_MIN_WANTED = 1_024
 _SCALE, _OF_K, _OF_ROWS = 2.2, 0.57, 0.43
 
 
@@ -68,4 +69,4 @@ class PqIndex(Coarse):
         The codes keep the rank of a row but for normal noise. That asks for more of the rows the more there are,
         though for a falling share of them.
         """
-        return int(_SCALE * k**_OF_K * total**_OF_ROWS) + 1
+        return max(_MIN_WANTED, int(_SCALE * k**_OF_K * total**_OF_ROWS))

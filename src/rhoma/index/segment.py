@@ -112,7 +112,6 @@ class Segment:
         dimension: length of a vector.
         window: length of a window.
         stride: distance of windows.
-        codebook: what the approximate indexes of all segments share.
 
     Attributes:
         lengths: (n,) int32 lengths of its sequences.
@@ -125,13 +124,10 @@ class Segment:
         ArtefactError: the files do not fit the entry.
     """
 
-    def __init__(
-        self, directory: Path, info: SegmentInfo, *, dimension: int, window: int, stride: int, codebook: Codebook | None
-    ) -> None:
+    def __init__(self, directory: Path, info: SegmentInfo, *, dimension: int, window: int, stride: int) -> None:
         self.directory = directory
         self.info = info
         self._shape = (window, stride)
-        self._codebook = codebook
         self.lengths = self._load("lengths")
         self.members = self._load("members")
         self.copies = self._load("copies")
@@ -189,9 +185,7 @@ class Segment:
     @cached_property
     def index(self) -> VectorIndex:
         """Returns the vector index, which is read when it is first used."""
-        if self.info.kind == "flat" or self._codebook is None:
-            return FlatIndex(self.rows)
-        return coarse_class(self.info.kind).read(self.directory, self._codebook)
+        return FlatIndex(self.rows) if self.info.kind == "flat" else coarse_class(self.info.kind).read(self.directory)
 
     def is_deleted(self, member: int) -> bool:
         """Returns whether a name was deleted."""

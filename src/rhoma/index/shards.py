@@ -59,8 +59,6 @@ from rhoma.windows import count_windows, tile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from rhoma.index.contents import Contents
     from rhoma.io.fasta import Skipped
     from rhoma.store import EmbeddingStore
@@ -210,8 +208,6 @@ def train_codebook(
     shards: Path | str,
     stores: EmbeddingStore | Sequence[EmbeddingStore],
     out: Path | str,
-    *,
-    axes: NDArray[np.float32] | None = None,
 ) -> CodebookManifest:
     """Returns the manifest of the codebook it has made of the vectors of the sample.
 
@@ -219,7 +215,6 @@ def train_codebook(
         shards: the directory that `split` has made.
         stores: the vectors of its ``sample.fasta``.
         out: the directory to make.
-        axes: (d,) weights of the axes in the list of candidates.
 
     Raises:
         InputError: the shards need no codebook, or the stores are empty.
@@ -234,7 +229,7 @@ def train_codebook(
         raise InputError("there is no window to train with", path=parts[0].path, remedy="embed sample.fasta")
     vectors = np.concatenate([store.vectors[store.plus_rows(p)] for store in parts for p in range(len(store.names))])
     rows = Rows(*quantise(vectors))
-    codebook = Codebook.train(plan.chosen, rows.take(np.arange(len(rows))), plan.n_windows, axes)
+    codebook = Codebook.train(plan.chosen, rows.take(np.arange(len(rows))), plan.n_windows)
     with artefact_directory(out) as work:
         codebook.write(work)
         model, dimension = parts[0].manifest.model, parts[0].manifest.dimension

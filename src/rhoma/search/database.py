@@ -21,10 +21,6 @@ class SearchableIndex(Protocol):
     """The part of an index bundle that searching uses."""
 
     @property
-    def names(self) -> list[str]:
-        """Returns the names of the distinct sequences."""
-
-    @property
     def lengths(self) -> NDArray[np.int64]:
         """Returns their lengths."""
 
