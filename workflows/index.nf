@@ -25,8 +25,8 @@ workflow INDEX {
     // sorted, so that a resumed run finds its index
     segments = INDEX_SEGMENT.out.segment.toSortedList { left, right -> left.name <=> right.name }
     INDEX_JOIN(INDEX_SPLIT.out.shards, segments, codebook)
-    index = INDEX_JOIN.out.index.first()
-    skipped = INDEX_JOIN.out.skipped.first()
+    index = INDEX_JOIN.out.index
+    skipped = INDEX_JOIN.out.skipped
 
     emit:
     index   // value channel: index
