@@ -146,7 +146,7 @@ def alone(path: Path, queries: NDArray[np.float32], batch: int, k: int) -> dict[
     file = path.parent / "queries.npy"
     np.save(file, queries)
     program = f"""
-import json, resource, time
+import json, time
 import numpy as np
 from rhoma.index.bundle import Index
 queries = np.load({str(file)!r})
@@ -157,7 +157,8 @@ index.search(queries[:1], {k})
 first = time.perf_counter()
 for number in range(0, len(queries), {batch}):
     index.search(queries[number : number + {batch}], {k})
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# not ru_maxrss: that begins at the size of the process that started this one
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
 print(json.dumps({{"open_s": opened - start, "first_s": first - opened, "peak_mb": peak}}))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

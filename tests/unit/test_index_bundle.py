@@ -11,9 +11,11 @@ import pytest
 from rhoma import tools
 from rhoma.errors import ArtefactError, DeviceError, InputError, ToolError
 from rhoma.index import change as changing
+from rhoma.index.add import add_segment
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
-from rhoma.index.change import add_segment, compact, delete, verify
+from rhoma.index.change import delete, verify
+from rhoma.index.compact import compact
 from rhoma.io.fasta import read_fasta
 from rhoma.manifest import ModelReference
 from rhoma.sequences import Record
@@ -302,7 +304,7 @@ def test_bad_requests_are_refused_and_change_nothing(shop: Workshop):
 
 def test_one_writer_at_a_time(shop: Workshop):
     index = shop.index()
-    with changing._locked(index.path), pytest.raises(ArtefactError, match="being changed by another process"):
+    with changing.locked(index.path), pytest.raises(ArtefactError, match="being changed by another process"):
         delete(index.path, ["s0"])
     assert delete(index.path, ["s0"]).sequence_of("s0") is None
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from rhoma.index.add import add_segment
 from rhoma.index.build import build_index
-from rhoma.index.change import add_segment, compact, delete, verify
+from rhoma.index.change import delete, verify
+from rhoma.index.compact import compact
 from rhoma.index.contents import arrange, itself
 from rhoma.index.representatives import _near, near_copies
 from rhoma.io.fasta import read_fasta

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError, InputError
+from rhoma.index.add import add_segment
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
-from rhoma.index.change import add_segment, compact, verify
+from rhoma.index.change import verify
+from rhoma.index.compact import compact
 from rhoma.index.join import join
 from rhoma.index.shards import make_segment, split, train_codebook
 from rhoma.io.fasta import read_fasta

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from rhoma.index.add import add_segment
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
-from rhoma.index.change import add_segment, delete
+from rhoma.index.change import delete
 from rhoma.io.m8 import Anchor
 from rhoma.search import Database, SearchConfig, Searcher, SearchResult, embed_queries, search
 from rhoma.search.outputs import write_results

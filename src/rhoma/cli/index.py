@@ -128,7 +128,7 @@ def add(
     """Add sequences to an index, as a new segment."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    from rhoma.index.change import add_segment
+    from rhoma.index.add import add_segment
     from rhoma.io.skipped import SKIPPED_RECORDS, read_skipped, write_skipped
     from rhoma.store import open_store
 
@@ -168,7 +168,7 @@ def compact(index: IndexPath, no_mmseqs: shards.NoMmseqs = False, *, threads: Th
     """Rewrite an index as one segment, without what was deleted."""
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    from rhoma.index.change import compact as compact_index
+    from rhoma.index.compact import compact as compact_index
 
     shards.tell(index, compact_index(index, mmseqs=not no_mmseqs).manifest)
 

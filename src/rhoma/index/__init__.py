@@ -9,9 +9,10 @@ Reading, from the ground up:
 
 Writing:
 
-* ``representatives``: which sequences stand for others. ``contents``: what goes into a segment.
-* ``build``: an index in one process. ``shards``: the same in parallel tasks. ``change``: add, delete, compact, verify.
-* ``mmseqs``: the MMseqs2 database.
+* ``representatives``: which sequences stand for others. ``contents``: what goes into a segment. ``vectors``: theirs.
+* ``build``: an index in one process. ``shards``, ``join``: the same in parallel tasks.
+* ``change``: delete, verify, and what all changes share. ``add``, ``compact``.
+* ``mmseqs``: the MMseqs2 database. ``describe``: an index in numbers.
 """
 
 from __future__ import annotations

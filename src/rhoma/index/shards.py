@@ -23,9 +23,6 @@ from rhoma.index.approximate import Codebook
 from rhoma.index.build import (
     MMSEQS,
     IndexKind,
-    StoredVectors,
-    as_list,
-    check_stores,
     choose_kind,
     named,
     representing,
@@ -37,6 +34,7 @@ from rhoma.index.letters import Letters
 from rhoma.index.names import Names
 from rhoma.index.rows import Rows, quantise
 from rhoma.index.segment import describe, write_contents, write_vectors
+from rhoma.index.vectors import StoredVectors, as_list, check_stores
 from rhoma.io.fasta import write_fasta
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
 from rhoma.manifest import (
