@@ -14,6 +14,7 @@ from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.change import verify
 from rhoma.index.compact import compact
+from rhoma.index.describe import describe_index
 from rhoma.index.join import join
 from rhoma.index.shards import make_segment, split, train_codebook
 from rhoma.io.fasta import read_fasta
@@ -110,6 +111,8 @@ def test_one_shard_or_many_answer_alike(factory: Factory, kind: Any, monkeypatch
         np.testing.assert_array_equal(
             index.vectors(np.arange(index.n_windows)), whole.vectors(np.arange(whole.n_windows))
         )
+    # E-values refer to the same number of comparisons
+    assert len({describe_index(path)["database_size"] for path in (whole.path, one.path, many.path)}) == 1
     small = compact(many.path)
     assert len(small.segments) == 1
     assert names_of(small) == names_of(whole)
