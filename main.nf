@@ -1,9 +1,9 @@
 #!/usr/bin/env nextflow
 // Rhoma: the homologs of an RNA, with E-values and structure-aware alignments. What runs is chosen by --workflow.
 
-include { INDEX_VERIFY                                     } from './modules/index/verify'
-include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflows/parameters'
-include { RUN_RECORDS                                      } from './subworkflows/run_records'
+include { INDEX_VERIFY                                     } from './modules/local/index/verify'
+include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflows/local/parameters'
+include { RUN_RECORDS                                      } from './subworkflows/local/run_records'
 include { EVALUATE                                         } from './workflows/evaluate'
 include { INDEX                                            } from './workflows/index'
 include { SEARCH                                           } from './workflows/search'

@@ -1,13 +1,13 @@
 // --workflow evaluate: a leak-proof benchmark from Rfam (or somebody's own set), every method on it, tables and report.
 
-include { EVALUATE_ABLATE    } from '../modules/evaluate/ablate'
-include { EVALUATE_DATASET   } from '../modules/evaluate/dataset'
-include { EVALUATE_EMBEDDING } from '../modules/evaluate/embedding'
-include { EVALUATE_INDEX     } from '../modules/evaluate/index'
-include { EVALUATE_MSA       } from '../modules/evaluate/msa'
-include { EVALUATE_REPORT    } from '../modules/evaluate/report'
-include { EVALUATE_RUN       } from '../modules/evaluate/run'
-include { EVALUATE_SPLIT     } from '../modules/evaluate/split'
+include { EVALUATE_ABLATE    } from '../modules/local/evaluate/ablate'
+include { EVALUATE_DATASET   } from '../modules/local/evaluate/dataset'
+include { EVALUATE_EMBEDDING } from '../modules/local/evaluate/embedding'
+include { EVALUATE_INDEX     } from '../modules/local/evaluate/index'
+include { EVALUATE_MSA       } from '../modules/local/evaluate/msa'
+include { EVALUATE_REPORT    } from '../modules/local/evaluate/report'
+include { EVALUATE_RUN       } from '../modules/local/evaluate/run'
+include { EVALUATE_SPLIT     } from '../modules/local/evaluate/split'
 
 workflow EVALUATE {
     take:

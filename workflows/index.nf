@@ -1,11 +1,11 @@
 // --workflow index, and the first part of a search with --database: shards of the database are embedded and indexed in
 // tasks of their own, each of which can be repeated alone, and joined by links.
 
-include { EMBED          } from '../modules/embed'
-include { INDEX_CODEBOOK } from '../modules/index/codebook'
-include { INDEX_JOIN     } from '../modules/index/join'
-include { INDEX_SEGMENT  } from '../modules/index/segment'
-include { INDEX_SPLIT    } from '../modules/index/split'
+include { EMBED          } from '../modules/local/embed'
+include { INDEX_CODEBOOK } from '../modules/local/index/codebook'
+include { INDEX_JOIN     } from '../modules/local/index/join'
+include { INDEX_SEGMENT  } from '../modules/local/index/segment'
+include { INDEX_SPLIT    } from '../modules/local/index/split'
 
 workflow INDEX {
     take:

@@ -1,15 +1,15 @@
 // --workflow search: from queries and an index to hits, alignments and a report.
 
-include { EMBED as EMBED_QUERIES } from '../modules/embed'
-include { MAFFT_ALIGN            } from '../modules/mafft/align'
-include { MAFFT_CHECK            } from '../modules/mafft/check'
-include { MMSEQS_SEARCH          } from '../modules/mmseqs/search'
-include { QUERY_ALIGN            } from '../modules/query/align'
-include { QUERY_HOMOLOGS         } from '../modules/query/homologs'
-include { QUERY_PREPARE          } from '../modules/query/prepare'
-include { QUERY_REPORT           } from '../modules/query/report'
-include { QUERY_SEARCH           } from '../modules/query/search'
-include { QUERY_VERDICT          } from '../modules/query/verdict'
+include { EMBED as EMBED_QUERIES } from '../modules/local/embed'
+include { MAFFT_ALIGN            } from '../modules/local/mafft/align'
+include { MAFFT_CHECK            } from '../modules/local/mafft/check'
+include { MMSEQS_SEARCH          } from '../modules/local/mmseqs/search'
+include { QUERY_ALIGN            } from '../modules/local/query/align'
+include { QUERY_HOMOLOGS         } from '../modules/local/query/homologs'
+include { QUERY_PREPARE          } from '../modules/local/query/prepare'
+include { QUERY_REPORT           } from '../modules/local/query/report'
+include { QUERY_SEARCH           } from '../modules/local/query/search'
+include { QUERY_VERDICT          } from '../modules/local/query/verdict'
 
 workflow SEARCH {
     take:

@@ -1,11 +1,11 @@
 // --workflow train: from a release of Rfam, or a directory with one, to a model bundle, which is measured afterwards.
 
-include { EVALUATE_SPLIT as TRAIN_SPLIT } from '../modules/evaluate/split'
-include { TRAIN_DEDUPLICATE             } from '../modules/train/deduplicate'
-include { TRAIN_FETCH                   } from '../modules/train/fetch'
-include { TRAIN_GATHER                  } from '../modules/train/gather'
-include { TRAIN_PREPARE                 } from '../modules/train/prepare'
-include { TRAIN_RUN                     } from '../modules/train/run'
+include { EVALUATE_SPLIT as TRAIN_SPLIT } from '../modules/local/evaluate/split'
+include { TRAIN_DEDUPLICATE             } from '../modules/local/train/deduplicate'
+include { TRAIN_FETCH                   } from '../modules/local/train/fetch'
+include { TRAIN_GATHER                  } from '../modules/local/train/gather'
+include { TRAIN_PREPARE                 } from '../modules/local/train/prepare'
+include { TRAIN_RUN                     } from '../modules/local/train/run'
 
 workflow TRAIN {
     take:

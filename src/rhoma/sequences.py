@@ -13,13 +13,6 @@ IUPAC = "ACGURYSWKMBDHVN"
 _COMPLEMENT = str.maketrans("ACGURYSWKMBDHVN", "UGCAYRSWMKVHDBN")
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 180
-# What a run writes beside the directories of its queries.
-_RESERVED = frozenset(
-    {
-        *("hits.tsv", "hits.m8", "hits.tblout", "msa.tsv", "report.html", "rhoma_queries_mqc.tsv"),
-        *("skipped_records.tsv", "index", "pipeline_info"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +44,13 @@ def safe_name(name: str) -> str:
     """Returns a file name for a record's name: one for each name, readable, safe in shells and paths.
 
     Letters, digits, ``.``, ``_`` and ``-`` stay; other characters, and a dot or a hyphen at the front, become
-    ``%XX`` by their UTF-8 bytes, and so does the first letter of a name that a run gives to a file of its own
-    (``hits.tsv``). Very long names are cut and end in ``%.`` and a digest.
+    ``%XX`` by their UTF-8 bytes. Very long names are cut and end in ``%.`` and a digest.
     """
     parts = []
     for place, letter in enumerate(name):
         kept = letter in _SAFE and not (place == 0 and letter in ".-")
         parts.append(letter if kept else "".join(f"%{byte:02X}" for byte in letter.encode("utf-8")))
     text = "".join(parts) or "%"
-    if text in _RESERVED:
-        text = f"%{ord(text[0]):02X}{text[1:]}"
     if len(text) <= _LONGEST_NAME:
         return text
     return f"{text[: _LONGEST_NAME - 40]}%.{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"

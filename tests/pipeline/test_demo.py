@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import DEMO, RECORDS, Finished, results, table, trace
+from .conftest import DEMO, Finished, results, table, trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +35,9 @@ def _records(path: Path) -> list[tuple[str, str]]:
 
 def test_all_files_are_there(demo: Finished) -> None:
     for query in QUERIES:
-        assert {path.name for path in (demo.out / query).iterdir()} == PER_QUERY
-        assert json.loads((demo.out / query / "af3.json").read_text())["sequences"]
-        assert "#=GC SS_cons" in (demo.out / query / "msa.sto").read_text()
+        assert {path.name for path in (demo.out / "queries" / query).iterdir()} == PER_QUERY
+        assert json.loads((demo.out / "queries" / query / "af3.json").read_text())["sequences"]
+        assert "#=GC SS_cons" in (demo.out / "queries" / query / "msa.sto").read_text()
     for name in ("hits.tsv", "hits.m8", "report.html", "msa.tsv", "index/manifest.json"):
         assert (demo.out / name).stat().st_size > 0
     page = (demo.out / "report.html").read_text()
@@ -148,10 +148,10 @@ def test_names_reach_no_shell_and_no_path(nextflow: Nextflow, tmp_path: Path) ->
     good = [row for row in rows if float(row["evalue"]) <= EVALUE]
     assert sorted(row["query"] for row in good) == sorted(names)
     assert {row["target"] for row in good} == {"gb|`touch`;../$(touch)'|x"}
-    directories = {path.name for path in (tmp_path / "my out").iterdir() if path.is_dir()} - {RECORDS}
+    directories = {path.name for path in (tmp_path / "my out" / "queries").iterdir()}
     assert len(directories) == len(names) + 1
     assert all(re.fullmatch(r"[A-Za-z0-9%_][A-Za-z0-9%._-]*", name) for name in directories)
-    assert {path.name for path in (tmp_path / "my out" / "nothing").iterdir()} <= PER_QUERY
+    assert {path.name for path in (tmp_path / "my out" / "queries" / "nothing").iterdir()} <= PER_QUERY
     (left_out,) = table(tmp_path / "my out" / "skipped_records.tsv")
     assert (left_out["file"], left_out["line"]) == (database.name, "3")
     assert "short" in (tmp_path / "my out" / "report.html").read_text()

@@ -1,6 +1,6 @@
 // Writes what the pipeline says of many sets of parameters and samplesheets, in one start of Nextflow.
 
-include { checkParameters ; checkSamplesheet ; nearestName ; readJson ; workflowProblems } from '../../subworkflows/parameters'
+include { checkParameters ; checkSamplesheet ; nearestName ; readJson ; workflowProblems } from '../../subworkflows/local/parameters'
 
 params.cases = null
 params.verdicts = null

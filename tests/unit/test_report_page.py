@@ -186,7 +186,7 @@ def test_the_page_needs_no_network_and_links_within_the_output(batches) -> None:
         if link.startswith("#"):
             assert link[1:] in ids
         else:
-            assert re.fullmatch(r"[A-Za-z0-9%._-]+(/[a-z0-9]+\.[a-z0-9]+)?", link)
+            assert re.fullmatch(r"[a-z_]+\.[a-z0-9]+|queries/[A-Za-z0-9%._-]+/[a-z0-9]+\.[a-z0-9]+", link)
             assert not link.startswith(".")
     assert not [tag for tag, _ in tags.seen if tag in ("link", "iframe", "img")]
     assert not [a for _, a in tags.seen if "src" in a]

@@ -82,7 +82,7 @@ def _files(query: QueryResult) -> tuple[tuple[str, str], ...]:
     """Returns (name, link relative to the page) of the alignment files that were written."""
     if query.msa is None:
         return ()
-    return tuple((name, f"{quote(query.directory)}/{name}") for name in FILES if (query.msa / name).is_file())
+    return tuple((name, f"queries/{quote(query.directory)}/{name}") for name in FILES if (query.msa / name).is_file())
 
 
 def _sections(run: Run, config: PageConfig) -> list[_Section]:
