@@ -62,6 +62,14 @@ def sort_hits(hits: Iterable[Hit]) -> list[Hit]:
     )
 
 
+def sort_by_place(hits: Iterable[Hit]) -> list[Hit]:
+    """Returns the hits by (target, position, strand, query, E-value), as tools for intervals want them."""
+    return sorted(
+        hits,
+        key=lambda h: (h.target, h.tstart, h.tend, h.strand, h.query, float(format_evalue(h.evalue)), h.qstart, h.qend),
+    )
+
+
 def format_evalue(value: float) -> str:
     """Returns an E-value as text with three significant digits, e.g. ``1.23e-10``."""
     return f"{value:.2e}"

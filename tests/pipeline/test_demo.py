@@ -38,7 +38,7 @@ def test_all_files_are_there(demo: Finished) -> None:
         assert {path.name for path in (demo.out / "queries" / query).iterdir()} == PER_QUERY
         assert json.loads((demo.out / "queries" / query / "af3.json").read_text())["sequences"]
         assert "#=GC SS_cons" in (demo.out / "queries" / query / "msa.sto").read_text()
-    for name in ("hits.tsv", "hits.m8", "report.html", "msa.tsv", "index/manifest.json"):
+    for name in ("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "report.html", "msa.tsv", "index/manifest.json"):
         assert (demo.out / name).stat().st_size > 0
     page = (demo.out / "report.html").read_text()
     assert not re.search(r'(src|href)="(https?:)?//', page)

@@ -37,7 +37,7 @@ def batches(tmp_path: Path) -> list[str]:
 def test_report_merges_batches(batches, tmp_path, capfd) -> None:
     assert run(["query", "report", *batches, "--title", "Mine & yours"]) == 0
     out = tmp_path / "out"
-    names = ["failed.tsv", "hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
+    names = ["failed.tsv", "hits.bed", "hits.gff3", "hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
     assert sorted(path.name for path in out.iterdir()) == names
     text = (out / "report.html").read_text()
     assert "<h1>Mine &amp; yours</h1>" in text

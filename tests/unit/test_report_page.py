@@ -141,7 +141,8 @@ def test_merged_tables(batches, tmp_path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     merge_tables(search, collect(search, msa, fasta=[fasta]), out)
-    assert sorted(path.name for path in out.iterdir()) == ["hits.m8", "hits.tblout", "hits.tsv", "msa.tsv"]
+    names = ["hits.bed", "hits.gff3", "hits.m8", "hits.tblout", "hits.tsv", "msa.tsv"]
+    assert sorted(path.name for path in out.iterdir()) == names
     names = [one.query for one in read_hits_tsv(out / "hits.tsv")]
     assert names == sorted([NASTY, "alpha", "zeta", "zeta"])
     assert [line.split("\t")[0] for line in (out / "hits.m8").read_text().splitlines()] == names

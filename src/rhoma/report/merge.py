@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rhoma.artifacts import atomic_write
+from rhoma.io.bed import write_bed
 from rhoma.io.failed import FAILED, write_failed
+from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
     """Writes the tables of all batches and returns their paths.
 
-    ``hits.tsv`` and ``hits.m8`` always, ``hits.tblout``, ``failed.tsv``, ``skipped_records.tsv`` and ``msa.tsv`` where
-    there is something to write.
+    ``hits.tsv``, ``hits.m8``, ``hits.gff3`` and ``hits.bed`` always, ``hits.tblout``, ``failed.tsv``,
+    ``skipped_records.tsv`` and ``msa.tsv`` where there is something to write.
 
     The rows of the first two are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
 
@@ -32,9 +34,12 @@ def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
         run: the same run, as collected.
         out: an existing directory.
     """
-    written = [out / "hits.tsv", out / "hits.m8"]
-    write_hits_tsv(written[0], [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")])
+    written = [out / name for name in ("hits.tsv", "hits.m8", "hits.gff3", "hits.bed")]
+    hits = [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")]
+    write_hits_tsv(written[0], hits)
     merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], written[1])
+    write_gff3(written[2], hits)
+    write_bed(written[3], hits)
     tables = [path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()]
     if tables:
         written.append(out / "hits.tblout")

@@ -1,7 +1,7 @@
 """The files that the search of a batch of queries leaves.
 
-``hits.tsv``, ``hits.m8``, ``rounds.tsv``, ``failed.tsv``, ``alignments/<query>.sto`` and, where a covariance model
-scored, ``hits.tblout`` depend on the input alone; ``timings.tsv`` does not.
+``hits.tsv``, ``hits.m8``, ``hits.gff3``, ``hits.bed``, ``rounds.tsv``, ``failed.tsv``, ``alignments/<query>.sto`` and,
+where a covariance model scored, ``hits.tblout`` depend on the input alone; ``timings.tsv`` does not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from rhoma.artifacts import artefact_directory
 from rhoma.hits import label_hits, sort_hits
+from rhoma.io.bed import write_bed
 from rhoma.io.failed import FAILED, write_failed
+from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
 from rhoma.io.rounds import ROUNDS, write_rounds
@@ -42,6 +44,8 @@ def write_results(
     with artefact_directory(out) as work:
         write_hits_tsv(work / "hits.tsv", hits)
         write_m8(work / "hits.m8", hits)
+        write_gff3(work / "hits.gff3", hits)
+        write_bed(work / "hits.bed", hits)
         lines = [line for result in results for line in result.cm_lines]
         if lines:
             write_tblout(work / "hits.tblout", lines)
