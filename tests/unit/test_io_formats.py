@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import json
 import re
-import string
+import tempfile
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rhoma.alignment import Alignment, ungapped
-from rhoma.io.a3m import format_a3m
+from rhoma.errors import InputError
+from rhoma.io.a3m import format_a3m, read_a3m
 from rhoma.io.af3 import format_af3, job_name
 from rhoma.io.fasta import read_fasta
+
+from .af3_rules import check_a3m, check_job, rows_of, sanitised
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 
@@ -25,45 +29,62 @@ def alignments(draw: st.DrawFn) -> Alignment:
     return Alignment(tuple(f"s{i}" for i in range(len(rows))), tuple(rows))
 
 
-def records(text: str) -> list[tuple[str, str]]:
-    parts = [chunk.split("\n", 1) for chunk in text.split(">")[1:]]
-    return [(name, body.replace("\n", "")) for name, body in parts]
-
-
 @given(alignments())
 def test_a3m_invariants(alignment: Alignment) -> None:
-    read = records(format_a3m(alignment))
+    read = rows_of(format_a3m(alignment))
     assert [name for name, _ in read] == list(alignment.names)
-    query = ungapped(alignment.rows[0])
-    assert read[0][1] == query
+    query = re.sub("[NRY]", "N", ungapped(alignment.rows[0]))
+    check_a3m(format_a3m(alignment), query)
     for (_, text), row in zip(read, alignment.rows, strict=True):
-        matched = "".join(c for c in text if not c.islower())
-        assert len(matched) == len(query)
-        assert text.replace("-", "").upper() == ungapped(row)
+        letters = re.sub("[NRY]", "N", row)
+        assert text.replace("-", "").upper() == ungapped(letters)
         # the columns of the query, read off directly
-        assert matched == "".join(c for c, q in zip(row, alignment.rows[0], strict=True) if q != "-")
+        matched = "".join(c for c in text if not c.islower())
+        assert matched == "".join(c for c, q in zip(letters, alignment.rows[0], strict=True) if q != "-")
+
+
+@settings(deadline=None)
+@given(alignments())
+def test_a3m_is_read_as_it_was_written(alignment: Alignment) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "msa.a3m"
+        path.write_text(format_a3m(alignment))
+        rows = [row for row in rows_of(format_a3m(alignment)) if row[1]]
+        assert read_a3m(path) == rows
+
+
+def test_a3m_of_other_programs_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.a3m"
+    path.write_text("#A3M#\n>q one\nACG\nT\n>h\r\nRC..tr-T\r\n")
+    assert read_a3m(path) == [("q one", "ACGU"), ("h", "NCun-U")]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "holds no rows"),
+        ("ACGU\n", "line 1 stands before the first '>'"),
+        (">q\nAC-U\n", "the first row has gaps"),
+        (">q\nACgU\n", "the first row has gaps"),
+        (">q\nACGU\n>h\nACG\n", "record 'h': has 3 columns, the first row 4"),
+        (">q\nACGU\n>h\nACGJ\n", "record 'h': has letters that are no nucleotides"),
+    ],
+)
+def test_what_is_no_a3m_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "x.a3m"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(problem)):
+        read_a3m(path)
 
 
 @given(alignments())
 def test_af3_meets_the_documented_rules(alignment: Alignment) -> None:
     job = json.loads(format_af3(alignment, name="n'a<me", seed=7))
+    check_job(job)
     assert job["name"] == job_name("n'a<me")
     assert job["modelSeeds"] == [7]
-    assert (job["dialect"], job["version"]) == ("alphafold3", 1)
     (entity,) = job["sequences"]
-    chain = entity["rna"]
-    assert set(chain) == {"id", "sequence", "unpairedMsa"}
-    assert set(chain["sequence"]) <= set("ACGUN")
-    rows = records(chain["unpairedMsa"])
-    assert rows[0][1] == chain["sequence"]
-    for _, text in rows:
-        assert len("".join(c for c in text if not c.islower())) == len(chain["sequence"])
-        assert set(text.upper()) <= set("ACGUN-")
-
-
-def sanitised(name: str) -> str:
-    """What AlphaFold 3 makes a directory of (folding_input.Input.sanitised_name)."""
-    return "".join(c for c in name.lower().replace(" ", "_") if c in string.ascii_lowercase + string.digits + "_-.")
+    assert entity["rna"]["unpairedMsa"] == format_a3m(alignment)
 
 
 @given(st.lists(st.text(min_size=1, max_size=200).filter(str.isprintable), min_size=2, unique_by=str.lower))

@@ -27,6 +27,7 @@ COMMANDS = {
     "train": ("rhoma.cli.train", "Train an encoder and its homology head: a model bundle."),
     "index": ("rhoma.cli.index", "Build an index of a database, change it, check it."),
     "query": ("rhoma.cli.query", "Search an index: hits, alignments, report."),
+    "fill": ("rhoma.cli.fill", "Put alignments into the input of AlphaFold 3 or Protenix."),
     "evaluate": ("rhoma.cli.evaluate", "Measure search methods on a benchmark."),
 }
 # What the machine, not the program, is to blame for.

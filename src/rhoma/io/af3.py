@@ -8,12 +8,11 @@ import re
 from typing import TYPE_CHECKING
 
 from rhoma.alignment import ungapped
-from rhoma.io.a3m import format_a3m
+from rhoma.io.a3m import format_a3m, plain
 
 if TYPE_CHECKING:
     from rhoma.alignment import Alignment
 
-_UNKNOWN = re.compile(r"[^ACGU]")
 # AlphaFold 3 names its directory by these characters of a job's name and leaves all others out.
 _DROPPED = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST = 150
@@ -37,8 +36,7 @@ def format_af3(alignment: Alignment, *, name: str, seed: int = 1) -> str:
 
     Layout: https://github.com/google-deepmind/alphafold3/blob/main/docs/input.md, dialect ``alphafold3``,
     version 1 (the first, which every release reads). The alignment's first row is the chain itself.
-    AlphaFold 3 knows A, C, G and
-    U: other IUPAC codes become N.
+    AlphaFold 3 knows A, C, G and U: other IUPAC codes become N.
 
     Args:
         alignment: the query first.
@@ -52,8 +50,8 @@ def format_af3(alignment: Alignment, *, name: str, seed: int = 1) -> str:
             {
                 "rna": {
                     "id": "A",
-                    "sequence": _UNKNOWN.sub("N", ungapped(alignment.rows[0])),
-                    "unpairedMsa": format_a3m(alignment, only_acgun=True),
+                    "sequence": plain(ungapped(alignment.rows[0])),
+                    "unpairedMsa": format_a3m(alignment),
                 }
             }
         ],
