@@ -31,6 +31,7 @@ class Alignment:
         ss_cons: consensus structure, one WUSS or dot-bracket sign a column; empty where there is none.
         rf: reference line, ``.`` where a column is an insertion; empty where there is none.
         notes: per row (by name) the ``#=GS`` features {feature: text} to write beside it.
+        lines: further ``#=GC`` lines by tag, one sign a column each.
     """
 
     names: tuple[str, ...]
@@ -38,10 +39,11 @@ class Alignment:
     ss_cons: str = ""
     rf: str = ""
     notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {len(row) for row in self.rows}
-        lengths |= {len(line) for line in (self.ss_cons, self.rf) if line}
+        lengths |= {len(line) for line in (self.ss_cons, self.rf, *self.lines.values()) if line}
         if len(self.names) != len(self.rows) or len(lengths) > 1:
             raise ValueError("the rows of an alignment have one length and one name each")
 
@@ -52,15 +54,15 @@ class Alignment:
 
     def keep(self, indices: Sequence[int]) -> Alignment:
         """Returns the alignment of these rows, in this order, without the columns that are all gaps."""
-        rows = [self.rows[i] for i in indices]
-        full = [c for c in range(self.columns) if any(row[c] != "-" for row in rows)]
+        cells = as_cells([self.rows[i] for i in indices])
+        full = np.flatnonzero((cells != ord("-")).any(axis=0))
 
         def cut(line: str) -> str:
-            return "".join(line[c] for c in full) if line else ""
+            return "".join(line[c] for c in full.tolist()) if line else ""
 
         return Alignment(
             tuple(self.names[i] for i in indices),
-            tuple(cut(row) for row in rows),
+            as_rows(cells[:, full]),
             # A pair whose one column goes cannot stay; without it the structure would not be balanced.
             cut(self.ss_cons) if len(full) == self.columns else "",
             cut(self.rf),
@@ -74,6 +76,16 @@ class Alignment:
             ss_cons=self.ss_cons if ss_cons is None else ss_cons,
             rf=self.rf if rf is None else rf,
         )
+
+
+def as_cells(rows: Sequence[str]) -> NDArray[np.uint8]:
+    """Returns rows of one length as ASCII, shape (rows, columns)."""
+    return np.frombuffer("".join(rows).encode("ascii"), dtype=np.uint8).reshape(len(rows), -1)
+
+
+def as_rows(cells: NDArray[np.uint8]) -> tuple[str, ...]:
+    """Returns cells in ASCII, shape (rows, columns), as text."""
+    return tuple(row.tobytes().decode("ascii") for row in cells)
 
 
 def ungapped(row: str) -> str:

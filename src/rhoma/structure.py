@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rhoma.alignment import as_cells
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rhoma.alignment import Alignment
 
@@ -82,12 +86,9 @@ def fold_consensus(rows: Sequence[str]) -> str:
 
 def match_columns(rows: Sequence[str], *, occupancy: float = 0.5) -> list[int]:
     """Returns the model's columns: those of the query (first row), and those that half of the rows fill."""
-    need = occupancy * len(rows)
-    return [
-        column
-        for column, letters in enumerate(zip(*rows, strict=True))
-        if letters[0] != "-" or len(letters) - letters.count("-") > need
-    ]
+    filled = as_cells(rows) != ord("-")
+    columns: list[int] = np.flatnonzero(filled[0] | (filled.sum(axis=0) > occupancy * len(rows))).tolist()
+    return columns
 
 
 def consensus_line(rows: Sequence[str], columns: Sequence[int]) -> str:
@@ -95,24 +96,28 @@ def consensus_line(rows: Sequence[str], columns: Sequence[int]) -> str:
 
     Ties go to the alphabetically first letter.
     """
-    wanted = set(columns)
-    line = []
-    for column, letters in enumerate(zip(*rows, strict=True)):
-        if column not in wanted:
-            line.append(".")
-            continue
-        seen = sorted(letter for letter in letters if letter != "-")
-        line.append(max(seen, key=seen.count) if seen else "N")
+    cells = as_cells(rows)
+    letters = np.setdiff1d(np.unique(cells), [ord("-")])
+    line = ["."] * cells.shape[1]
+    if len(letters):
+        counts = np.stack([(cells == letter).sum(axis=0) for letter in letters])
+        best = letters[counts.argmax(axis=0)]
+        for column in columns:
+            line[column] = chr(best[column]) if counts[:, column].any() else "N"
     return "".join(line)
 
 
-def annotate(alignment: Alignment) -> Alignment:
+def annotate(alignment: Alignment, fold: Callable[[Sequence[str]], str] = fold_consensus) -> Alignment:
     """Returns the alignment with its predicted consensus structure and a reference line.
 
     The structure is folded over the model's columns alone; insertions are unpaired.
+
+    Args:
+        alignment: the query first.
+        fold: from rows to a dot-bracket line.
     """
     columns = match_columns(alignment.rows)
-    folded = fold_consensus(["".join(row[c] for c in columns) for row in alignment.rows])
+    folded = fold(["".join(row[c] for c in columns) for row in alignment.rows])
     line = ["."] * alignment.columns
     for column, sign in zip(columns, folded, strict=True):
         line[column] = sign

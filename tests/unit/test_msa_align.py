@@ -16,7 +16,7 @@ from rhoma.index.build import build_index
 from rhoma.io.fasta import write_fasta
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.stockholm import format_stockholm, read_stockholm
-from rhoma.msa import align as module
+from rhoma.msa import build as module
 from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
 from rhoma.msa.quality import read_quality
 from rhoma.sequences import Record, reverse_complement, safe_name
@@ -39,7 +39,7 @@ ALIGNED = {
 }
 QUERY, QUERY_ROW = "ACGGGCUCGAAAGAGCCCAGAUC", "ACGGGCUCGAAAGAGCCCA-GAUC"
 NASTY = """../x;$(touch${IFS}hacked)`id`'|"&"""
-FILES = ["af3.json", "homologs.fasta", "model.cm", "msa.a3m", "msa.sto", "structure.svg"]
+FILES = ["af3.json", "covariation.tsv", "homologs.fasta", "model.cm", "msa.a3m", "msa.sto", "structure.svg"]
 
 
 def hit(query: str, target: str, length: int, evalue: float, source: str = "profile") -> Hit:
@@ -80,7 +80,9 @@ def make_search(directory: Path, names: dict[str, list[str]]) -> tuple[Path, Pat
 def test_every_query_gets_every_file(tmp_path) -> None:
     search, fasta = make_search(tmp_path, {"full": ["a", "b", "c"], "one": ["b"], "none": [], NASTY: ["a", "c"]})
     seen = []
-    rows = align_batch(search, fasta, tmp_path / "msa", AlignConfig(), progress=lambda *now: seen.append(now))
+    rows = align_batch(
+        search, fasta, tmp_path / "msa", AlignConfig(aligner="cm"), progress=lambda *now: seen.append(now)
+    )
     assert [row.query for row in rows] == ["full", "one", "none", NASTY]
     assert [row.homologs for row in rows] == [3, 1, 0, 2]
     assert [row.method for row in rows] == ["cm", "cm", "single", "cm"]
@@ -127,7 +129,7 @@ def test_the_same_input_gives_the_same_bytes_for_any_threads(tmp_path) -> None:
     for threads in (1, 3):
         align_batch(search, fasta, tmp_path / f"msa{threads}", AlignConfig(threads=threads))
     files = sorted(p.relative_to(tmp_path / "msa1") for p in (tmp_path / "msa1").rglob("*") if p.is_file())
-    assert len(files) == 19
+    assert len(files) == 22
     for file in files:
         assert (tmp_path / "msa1" / file).read_bytes() == (tmp_path / "msa3" / file).read_bytes()
 
@@ -151,8 +153,9 @@ def test_where_cmalign_cannot_the_searchs_alignment_stays(tmp_path, monkeypatch)
 
     monkeypatch.setattr("rhoma.infernal.align", fail)
     search, fasta = make_search(tmp_path, {"q": ["a", "b", "c"]})
-    (row,) = align_batch(search, fasta, tmp_path / "m", AlignConfig())
+    (row,) = align_batch(search, fasta, tmp_path / "m", AlignConfig(aligner="cm"))
     assert row.method == "profile"
+    assert "cmalign: needs a larger matrix" in row.reason
     alignment = read_stockholm(tmp_path / "m" / "q" / "msa.sto")
     assert alignment.rows == (QUERY_ROW, *ALIGNED.values())
     assert "(" in alignment.ss_cons
@@ -163,6 +166,7 @@ def test_long_queries_keep_the_searchs_alignment(tmp_path, monkeypatch) -> None:
     search, fasta = make_search(tmp_path, {"q": ["a", "b"]})
     (row,) = align_batch(search, fasta, tmp_path / "m", AlignConfig())
     assert row.method == "profile"
+    assert "longer than 20 nt" in row.reason
     assert (tmp_path / "m" / "q" / "model.cm").is_file()
     monkeypatch.setattr(module, "LONGEST_MODEL", 20)
     align_batch(search, fasta, tmp_path / "m", AlignConfig())
@@ -260,7 +264,7 @@ def test_xinsi_is_refused_before_any_work(tmp_path, monkeypatch) -> None:
     def missing() -> str:
         raise ToolError("mafft-xinsi", "its program mxscarnamod is not installed")
 
-    monkeypatch.setattr(module, "require_xinsi", missing)
+    monkeypatch.setattr("rhoma.msa.aligners.require_xinsi", missing)
     search, fasta = make_search(tmp_path, {"q": ["a"]})
     with pytest.raises(ToolError, match="mxscarnamod"):
         align_batch(search, fasta, tmp_path / "m", AlignConfig(aligner="xinsi"))

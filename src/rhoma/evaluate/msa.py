@@ -162,7 +162,7 @@ def _mafft(
         start = read_stockholm(work / "rhoma" / safe_name(query.id) / "msa.sto")
         plain = Alignment(start.names, start.rows)
         if len(plain.rows) > 1:
-            plain = mafft_alignment(query, plain, "linsi", scratch=work, threads=threads)
+            plain = mafft_alignment(plain, "linsi", threads=threads)
         found[query.id] = annotate(plain)
     return found
 

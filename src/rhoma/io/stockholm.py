@@ -150,15 +150,13 @@ def format_stockholm(alignment: Alignment, *, features: Mapping[str, str] | None
         features: text of ``#=GF`` lines by tag.
     """
     names = [_escape(name) for name in alignment.names]
-    width = max([len("#=GC SS_cons"), *(len(name) for name in names)]) + 1
+    marks = {"SS_cons": alignment.ss_cons, **alignment.lines, "RF": alignment.rf}
+    width = max([*(len(f"#=GC {tag}") for tag in marks), *(len(name) for name in names)]) + 1
     lines = ["# STOCKHOLM 1.0"]
     lines += [f"#=GF {tag} {text}" for tag, text in (features or {}).items() if text]
     lines.append(f"#=GF SQ {len(names)}")
     for name, shown in zip(alignment.names, names, strict=True):
         lines += [f"#=GS {shown} {key} {text}" for key, text in alignment.notes.get(name, {}).items() if text]
     lines += [f"{name:<{width}}{_printed(row, alignment.rf)}" for name, row in zip(names, alignment.rows, strict=True)]
-    if alignment.ss_cons:
-        lines.append(f"{'#=GC SS_cons':<{width}}{alignment.ss_cons}")
-    if alignment.rf:
-        lines.append(f"{'#=GC RF':<{width}}{alignment.rf}")
+    lines += [f"{f'#=GC {tag}':<{width}}{line}" for tag, line in marks.items() if line]
     return "\n".join([*lines, "//", ""])

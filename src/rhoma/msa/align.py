@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from rhoma import infernal, tools
-from rhoma.alignment import Alignment
+from rhoma.alignment import Alignment, as_cells
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError, ToolError
 from rhoma.io.a3m import format_a3m
@@ -18,13 +17,16 @@ from rhoma.io.af3 import format_af3
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
 from rhoma.io.stockholm import format_stockholm, read_stockholm
+from rhoma.msa.aligners import require
+from rhoma.msa.build import BuildConfig, build, choose_rows, core_of
+from rhoma.msa.covariation import format_covariation
 from rhoma.msa.draw import draw_structure
 from rhoma.msa.extend import extend_ends
-from rhoma.msa.homologs import Homolog, choose_homologs, format_homologs, place_query
-from rhoma.msa.mafft import mafft_alignment, parse_aligned, require_xinsi, unaligned_fasta
+from rhoma.msa.homologs import Homolog, format_homologs, homologs_of, place_query
+from rhoma.msa.mafft import parse_aligned, unaligned_fasta
 from rhoma.msa.quality import Quality, format_quality, measure
+from rhoma.msa.select import fragments
 from rhoma.sequences import reverse_complement, safe_name
-from rhoma.structure import LONG, annotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,32 +36,17 @@ if TYPE_CHECKING:
     from rhoma.msa.extend import Fetch
     from rhoma.sequences import Record
 
-# cmbuild takes about a minute at this length, and its time grows with the square.
-LONGEST_MODEL = 3_000
-_CMALIGN_SECONDS = 1_800.0
 
-
-class AlignConfig(BaseModel):
-    """Settings of the alignment step.
+class AlignConfig(BuildConfig):
+    """Settings of the alignment step: those of an alignment, and of a batch.
 
     Attributes:
         evalue: largest E-value of a homolog.
-        max_homologs: most homologs in an alignment.
-        max_identity: homologs more alike than this to a better one are left out.
-        aligner: what aligns the homologs before the covariance model does: the search's profile (``cm``),
-            MAFFT L-INS-i (``linsi``) or X-INS-i (``xinsi``).
-        rounds: how often model and alignment are made from each other.
         threads: threads for all queries together.
         seed: the model seed written to ``af3.json``.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
     evalue: float = Field(default=1e-3, gt=0)
-    max_homologs: int = Field(default=100, ge=1)
-    max_identity: float = Field(default=0.95, gt=0, le=1)
-    aligner: Literal["cm", "linsi", "xinsi"] = "cm"
-    rounds: int = Field(default=1, ge=1, le=5)
     threads: int = Field(default=1, ge=1)
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
 
@@ -112,14 +99,13 @@ class _Batch:
                     remedy="run 'query search' again",
                 )
             return Alignment((query.id,), (query.sequence,)), []
-        start, homologs = choose_homologs(
-            place_query(read_stockholm(path), query),
-            hits,
-            evalue=self.config.evalue,
-            max_homologs=self.config.max_homologs,
-            max_identity=self.config.max_identity,
-        )
-        return (start, homologs) if self._fetch is None else extend_ends(start, homologs, self._fetch)
+        placed = place_query(read_stockholm(path), query)
+        start, homologs = homologs_of(placed, hits, evalue=self.config.evalue)
+        if self._fetch is not None:
+            # before the choice: rows that differ at their ends alone are no copies
+            start, homologs = extend_ends(start, homologs, self._fetch)
+        rows = choose_rows(start, self.config)
+        return start.keep(rows), [homologs[row - 1] for row in rows[1:]]
 
 
 def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig, *, index: Path | None = None) -> int:
@@ -141,39 +127,26 @@ def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig, *, 
             start, homologs = batch.start(query)
             if homologs:
                 # MAFFT ties rows to records by order; plain names pass through it unchanged.
-                names = [f"s{i}" for i in range(len(start.names))]
-                text = unaligned_fasta(names, start.rows)
+                core = start.keep(core_of(start))
+                names = [f"s{i}" for i in range(len(core.names))]
+                text = unaligned_fasta(names, core.rows)
                 (directory / f"{safe_name(query.id)}.fasta").write_text(text, encoding="utf-8")
                 count += 1
     return count
 
 
-def _realign(start: Alignment, name: str, config: AlignConfig, threads: int) -> tuple[str, Alignment | None]:
-    """Returns the last covariance model, and the alignment to it; None where cmalign fails in the first round."""
-    annotated = start
-    model = ""
-    for round_number in range(config.rounds):
-        if round_number:
-            annotated = annotate(annotated.with_lines(ss_cons="", rf=""))
-        model = infernal.build(annotated, name=name)
-        try:
-            annotated = infernal.align(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
-        except ToolError:
-            # A matrix too large or a run too long: the alignment at hand stays.
-            return model, None if round_number == 0 else annotated
-    return model, annotated
-
-
-def _notes(homologs: Sequence[Homolog]) -> dict[str, dict[str, str]]:
-    """Returns the ``#=GS`` lines of the homologs: what they are (DE), E-value (EV) and bits (BS)."""
+def _notes(alignment: Alignment, homologs: Sequence[Homolog]) -> dict[str, dict[str, str]]:
+    """Returns the ``#=GS`` lines of the homologs: what they are (DE), E-value (EV), bits (BS), and fragments (FR)."""
+    part = fragments(as_cells(alignment.rows))
     notes = {}
-    for homolog in homologs:
+    for row, homolog in enumerate(homologs, 1):
         hit = homolog.hit
-        label = " ".join(part for part in (hit.family, hit.clan and f"({hit.clan})") if part)
+        label = " ".join(piece for piece in (hit.family, hit.clan and f"({hit.clan})") if piece)
         notes[homolog.name] = {
             "DE": label,
             "EV": f"{hit.evalue:.2e}",
             "BS": "" if hit.bits != hit.bits else f"{hit.bits:.1f}",
+            "FR": "fragment" if part[row] else "",
         }
     return notes
 
@@ -189,9 +162,9 @@ def align_query(
     mafft: Path | None = None,
     threads: int = 1,
 ) -> Quality:
-    """Writes the six files of one query into ``out`` and returns the quality of its alignment.
+    """Writes the files of one query into ``out`` and returns the quality of its alignment.
 
-    ``homologs.fasta``, ``msa.sto``, ``msa.a3m``, ``af3.json``, ``structure.svg`` and, up to ``LONGEST_MODEL``
+    ``homologs.fasta``, ``msa.sto``, ``msa.a3m``, ``af3.json``, ``covariation.tsv``, ``structure.svg`` and, up to 3,000
     nucleotides, ``model.cm``.
 
     Args:
@@ -205,38 +178,36 @@ def align_query(
         threads: for the external programs.
     """
     name = safe_name(query.id)
-    method: str = "profile" if config.aligner == "cm" else config.aligner
-    if not homologs:
-        method = "single"
-    elif config.aligner != "cm" and mafft is not None:
+    core = None
+    if homologs and mafft is not None:
+        core = start.keep(core_of(start))
         path = mafft / f"{name}.afa"
         if not path.is_file():
             remedy = "align every file of 'align --prepare'"
             raise InputError("no such file", path=path, record=query.id, remedy=remedy)
-        start = parse_aligned(path.read_text(encoding="utf-8"), start.names, start.rows, path=path)
-    elif config.aligner != "cm":
-        start = mafft_alignment(query, start, config.aligner, scratch=out, threads=threads)
-    final = annotate(start)
-    model = ""
-    if homologs and len(query.sequence) <= LONG:
-        model, realigned = _realign(final, name, config, threads)
-        if realigned is not None:
-            method = "cm" if config.aligner == "cm" else f"{config.aligner}+cm"
-            final = realigned
-    elif len(query.sequence) <= LONGEST_MODEL:
-        model = infernal.build(final, name=name)
-    final = replace(final, notes=_notes(homologs))
+        core = parse_aligned(path.read_text(encoding="utf-8"), core.names, core.rows, path=path)
+    built = build(start, config, name=name, threads=threads, core=core)
+    final = replace(built.alignment, notes=_notes(built.alignment, homologs))
     texts = {
         "homologs.fasta": format_homologs(homologs),
         "msa.sto": format_stockholm(final, features={"ID": name}),
         "msa.a3m": format_a3m(final),
         "af3.json": format_af3(final, name=query.id, seed=config.seed),
+        "covariation.tsv": format_covariation(built.covariation, final),
         "structure.svg": draw_structure(final, title=f"Consensus structure of {query.id}"),
-        **({"model.cm": model} if model else {}),
+        **({"model.cm": built.model} if built.model else {}),
     }
     for file, text in texts.items():
         (out / file).write_text(text, encoding="utf-8")
-    return measure(final, query=query.id, hits=hits, method=method)
+    return measure(
+        final,
+        query=query.id,
+        hits=hits,
+        method=built.method,
+        covariation=built.covariation,
+        reason=built.reason,
+        warnings=built.warnings,
+    )
 
 
 def align_batch(
@@ -268,12 +239,7 @@ def align_batch(
         InputError: an input is missing or does not fit the others.
         ToolError: a program is missing or has failed.
     """
-    for program in ("cmbuild", "cmalign"):
-        tools.require(program)
-    if mafft is None and config.aligner == "xinsi":
-        require_xinsi()
-    if mafft is None and config.aligner == "linsi":
-        tools.require("mafft")
+    require("cm" if mafft is not None else config.aligner)
     batch = _Batch(search, fasta, config, index)
     workers = max(1, min(config.threads, len(batch.queries)))
     each = max(1, config.threads // workers)

@@ -8,8 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from rhoma.alignment import ungapped
-from rhoma.msa.homologs import encode
+from rhoma.alignment import as_cells, ungapped
 from rhoma.structure import dot_bracket, pair_evidence, query_pairs
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ _FONT = "font-family='Helvetica,Arial,sans-serif'"
 
 def conservation(rows: Sequence[str]) -> NDArray[np.float64]:
     """Returns the share of rows that have the query's letter at each of its positions; shape (n,)."""
-    codes = encode(rows)
+    codes = as_cells(rows)
     own = codes[:, codes[0] != ord("-")]
     return np.asarray((own == own[0]).mean(axis=0), dtype=np.float64)
 

@@ -7,6 +7,7 @@ of the query that the hit leaves empty at its ends, and the covariance model the
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from rhoma.alignment import Alignment, parse_region, ungapped
@@ -21,14 +22,10 @@ if TYPE_CHECKING:
 LONGEST = 40
 
 
-def _free(query: str, row: str) -> tuple[list[int], list[int]]:
+def _free(filled: Sequence[int], row: str) -> tuple[Sequence[int], Sequence[int]]:
     """Returns the query's columns before the first and behind the last letter of a row."""
-    letters = [column for column, letter in enumerate(row) if letter != "-"]
-    filled = [column for column, letter in enumerate(query) if letter != "-"]
-    return (
-        [column for column in filled if column < letters[0]],
-        [column for column in filled if column > letters[-1]],
-    )
+    first, last = len(row) - len(row.lstrip("-")), len(row.rstrip("-")) - 1
+    return filled[: bisect_left(filled, first)], filled[bisect_right(filled, last) :]
 
 
 def _around(fetch: Fetch, name: str, before: int, after: int) -> tuple[str, str, str]:
@@ -60,9 +57,10 @@ def extend_ends(
         longest: most letters to add at an end.
     """
     query = alignment.rows[0]
+    filled = [column for column, letter in enumerate(query) if letter != "-"]
     rows, longer = [query], []
     for row, homolog in zip(alignment.rows[1:], homologs, strict=True):
-        before, after = (columns if len(columns) <= longest else [] for columns in _free(query, row))
+        before, after = (columns if len(columns) <= longest else [] for columns in _free(filled, row))
         left, right, name = _around(fetch, homolog.name, len(before), len(after))
         letters = list(row)
         for column, letter in zip(before[len(before) - len(left) :], left, strict=True):

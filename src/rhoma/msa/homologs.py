@@ -1,4 +1,4 @@
-"""Which hits become rows: those under the E-value, in the search's alignment, and not all the same."""
+"""Which hits become rows: those under the E-value, as the search has aligned them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from rhoma.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from rhoma.hits import Hit
     from rhoma.sequences import Record
@@ -79,48 +77,13 @@ def place_query(alignment: Alignment, query: Record) -> Alignment:
     return Alignment((query.id, *alignment.names[1:]), tuple(rows))
 
 
-def encode(rows: Sequence[str]) -> NDArray[np.uint8]:
-    """Returns the rows as bytes, shape (rows, columns)."""
-    return np.frombuffer("".join(rows).encode("ascii"), dtype=np.uint8).reshape(len(rows), -1)
-
-
-def identities(row: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Returns, for each of the others, the share of equal letters over the columns where both rows have one.
-
-    Args:
-        row: shape (columns,), as of :func:`encode`.
-        others: shape (n, columns).
-
-    Returns:
-        Shape (n,), between 0 and 1; 0 where no column is shared.
-    """
-    gap = ord("-")
-    both = (row != gap) & (others != gap)
-    same = (row == others) & both
-    shared: NDArray[np.int64] = both.sum(axis=1)
-    return np.asarray(same.sum(axis=1) / np.maximum(shared, 1), dtype=np.float64)
-
-
-def choose_homologs(
-    alignment: Alignment,
-    hits: Sequence[Hit],
-    *,
-    evalue: float,
-    max_homologs: int,
-    max_identity: float,
-) -> tuple[Alignment, list[Homolog]]:
-    """Returns the alignment of the query and its homologs, best first, and the homologs.
-
-    Rows are taken by (E-value, score, name) while there are fewer than ``max_homologs``. A row more than
-    ``max_identity`` identical to one taken before is left out, unless it covers at least 10 % more columns.
-    The query takes no part in this: a homolog with its very sequence is kept, once.
+def homologs_of(alignment: Alignment, hits: Sequence[Hit], *, evalue: float) -> tuple[Alignment, list[Homolog]]:
+    """Returns the alignment of the query and its homologs, by (E-value, score, name), and the homologs.
 
     Args:
         alignment: the query first; rows that stand for no hit are dropped.
         hits: the hits of this query.
         evalue: largest E-value.
-        max_homologs: most homologs.
-        max_identity: between 0 and 1; 1 drops nothing but exact copies.
     """
     by_target: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -132,21 +95,9 @@ def choose_homologs(
         if match is not None:
             found[index] = match
     order = sorted(found, key=lambda i: (found[i].evalue, -found[i].score, alignment.names[i]))
-    codes = encode(alignment.rows)
-    letters = (codes != ord("-")).sum(axis=1)
-    taken: list[int] = []
-    for index in order:
-        if len(taken) == max_homologs:
-            break
-        if taken:
-            same = identities(codes[index], codes[taken])
-            copies = (same > max_identity) | (same == 1.0)
-            if bool(np.any(copies & (letters[index] < 1.1 * letters[taken]))):
-                continue
-        taken.append(index)
-    kept = alignment.keep([0, *taken])
+    kept = alignment.keep([0, *order])
     homologs = []
-    for row, index in zip(kept.rows[1:], taken, strict=True):
+    for row, index in zip(kept.rows[1:], order, strict=True):
         region = parse_region(alignment.names[index])
         name = alignment.names[index]
         if region is not None and found[index].strand == "-" and region[1] < region[2]:

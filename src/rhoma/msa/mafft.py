@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,8 +14,6 @@ from rhoma.errors import InputError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rhoma.sequences import Record
 
 Method = Literal["linsi", "xinsi"]
 
@@ -92,22 +91,18 @@ def parse_aligned(text: str, names: Sequence[str], rows: Sequence[str], *, path:
     return Alignment(tuple(names), aligned)
 
 
-def mafft_alignment(query: Record, alignment: Alignment, method: Method, *, scratch: Path, threads: int) -> Alignment:
+def mafft_alignment(alignment: Alignment, method: Method, *, threads: int = 1) -> Alignment:
     """Returns MAFFT's alignment of the rows of another alignment.
 
     Args:
-        query: names the scratch file in errors.
         alignment: the rows to align again.
         method: see :func:`run_mafft`.
-        scratch: an existing directory; a file in it is written and removed.
         threads: see :func:`run_mafft`.
     """
-    source = scratch / "mafft.fa"
     # Plain names: MAFFT cuts and rewrites some.
     plain = [f"s{i}" for i in range(len(alignment.rows))]
-    source.write_text(unaligned_fasta(plain, alignment.rows), encoding="utf-8")
-    try:
+    with tempfile.TemporaryDirectory(prefix="rhoma-mafft-") as place:
+        source = Path(place) / "rows.fa"
+        source.write_text(unaligned_fasta(plain, alignment.rows), encoding="utf-8")
         text = run_mafft(source, method, threads=threads)
-    finally:
-        source.unlink()
-    return parse_aligned(text, alignment.names, alignment.rows, path=f"mafft, query {query.id}")
+    return parse_aligned(text, alignment.names, alignment.rows, path="mafft")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rhoma.alignment import as_cells
 from rhoma.errors import ArtefactError, InputError
-from rhoma.msa.homologs import encode, identities
+from rhoma.msa.select import effective_sequences, fragments
 from rhoma.structure import pair_evidence, pair_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rhoma.alignment import Alignment
+    from rhoma.msa.covariation import CovaryingPair
 
-NEFF_IDENTITY = 0.8
+# Fewer effective sequences than this carry little evidence of structure.
+FEW_EFFECTIVE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Quality:
         covarying: those with a compensatory change.
         method: what made the alignment: ``cm``, ``profile`` (of the search), ``linsi``, ``xinsi``, these with
             ``+cm``, or ``single``.
+        fragments: homologs that fill less than half of the query's positions.
+        significant: base pairs that covary significantly (:mod:`rhoma.msa.covariation`).
+        expected: sum over the base pairs of the power of that test: as many would be significant, were all real.
+        reason: why this aligner.
+        warnings: what to mind, separated by ``; ``; empty where there is nothing.
     """
 
     query: str
@@ -49,23 +59,26 @@ class Quality:
     pairs: int
     covarying: int
     method: str
+    fragments: int
+    significant: int
+    expected: float
+    reason: str
+    warnings: str
 
 
 COLUMNS = tuple(field.name for field in fields(Quality))
 
 
-def effective_sequences(rows: Sequence[str], *, identity: float = NEFF_IDENTITY) -> float:
-    """Returns the sum over rows of 1 / (number of rows at least that identical to it, itself counted)."""
-    codes = encode(rows)
-    total = 0.0
-    for index in range(len(codes)):
-        near = identities(codes[index], codes) >= identity
-        near[index] = True
-        total += 1.0 / int(near.sum())
-    return total
-
-
-def measure(alignment: Alignment, *, query: str, hits: int, method: str) -> Quality:
+def measure(
+    alignment: Alignment,
+    *,
+    query: str,
+    hits: int,
+    method: str,
+    covariation: Sequence[CovaryingPair] = (),
+    reason: str = "",
+    warnings: Sequence[str] = (),
+) -> Quality:
     """Returns the quality of an alignment over the query's columns.
 
     Args:
@@ -73,24 +86,34 @@ def measure(alignment: Alignment, *, query: str, hits: int, method: str) -> Qual
         query: its name.
         hits: hits under the E-value.
         method: what made it.
+        covariation: its pairs.
+        reason: why that made it.
+        warnings: what the making has to say.
     """
-    codes = encode(alignment.rows)
-    own = codes[:, codes[0] != ord("-")]
-    rows = [row.tobytes().decode("ascii") for row in own]
+    cells = as_cells(alignment.rows)
+    own = cells[:, cells[0] != ord("-")]
     others = own[1:]
+    shared = others != ord("-")
     pairs = pair_table(alignment.ss_cons)
+    paired = [pair for pair in covariation if pair.paired]
+    same = ((others == own[0]) & shared).sum(axis=1) / np.maximum(shared.sum(axis=1), 1)
     return Quality(
         query=query,
         length=own.shape[1],
         hits=hits,
         homologs=len(others),
         columns=alignment.columns,
-        neff=effective_sequences(rows),
-        identity=float(identities(own[0], others).mean()) if len(others) else None,
-        coverage=float((others != ord("-")).mean()) if len(others) else None,
+        neff=effective_sequences(own),
+        identity=float(same.mean()) if len(others) else None,
+        coverage=float(shared.mean()) if len(others) else None,
         pairs=len(pairs),
         covarying=sum(pair_evidence(alignment.rows, i, j) == "covarying" for i, j in pairs),
         method=method,
+        fragments=int(fragments(cells)[1:].sum()),
+        significant=sum(pair.significant for pair in paired),
+        expected=sum(pair.power for pair in paired),
+        reason=reason,
+        warnings="; ".join(warnings),
     )
 
 
@@ -104,6 +127,18 @@ def format_quality(rows: Sequence[Quality]) -> str:
     """Returns ``msa.tsv``: a header line and one line a query, in the order given."""
     lines = [COLUMNS, *(tuple(_cell(getattr(row, name)) for name in COLUMNS) for row in rows)]
     return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _optional(text: str) -> float | None:
+    return float(text) if text else None
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(COLUMNS, str),
+    **dict.fromkeys(("length", "hits", "homologs", "columns", "pairs", "covarying", "fragments", "significant"), int),
+    **dict.fromkeys(("neff", "expected"), float),
+    **dict.fromkeys(("identity", "coverage"), _optional),
+}
 
 
 def read_quality(path: Path) -> list[Quality]:
@@ -123,24 +158,8 @@ def read_quality(path: Path) -> list[Quality]:
         if not line:
             continue
         try:
-            query, length, hits, homologs, columns, neff, identity, coverage, pairs, covarying, method = line.split(
-                "\t"
-            )
-            rows.append(
-                Quality(
-                    query,
-                    int(length),
-                    int(hits),
-                    int(homologs),
-                    int(columns),
-                    float(neff),
-                    float(identity) if identity else None,
-                    float(coverage) if coverage else None,
-                    int(pairs),
-                    int(covarying),
-                    method,
-                )
-            )
+            cells = dict(zip(COLUMNS, line.split("\t"), strict=True))
+            rows.append(Quality(**{name: _READ[name](cell) for name, cell in cells.items()}))
         except ValueError as error:
             raise ArtefactError(f"line {number}: {error}", path=path, remedy="write it again") from error
     return rows

@@ -1,0 +1,190 @@
+"""From a query and its homologs to the alignment with structure, model and evidence.
+
+A core of diverse rows makes the covariance model: aligned first, folded, modelled, aligned to the model, and so again
+until the structure stays. All rows are then aligned to that model, as far as time allows; the others to its profile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rhoma import infernal
+from rhoma.alignment import Alignment, as_cells, ungapped
+from rhoma.errors import ToolError
+from rhoma.msa.aligners import Aligner, choose_aligner
+from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
+from rhoma.msa.first import profile_alignment
+from rhoma.msa.join import join
+from rhoma.msa.mafft import mafft_alignment
+from rhoma.msa.quality import FEW_EFFECTIVE
+from rhoma.msa.select import effective_sequences, fragments, select
+from rhoma.structure import LONG, annotate, query_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# cmbuild takes about a minute at this length, and its time grows with the square.
+LONGEST_MODEL = 3_000
+# Rows that make the model: more make it slower and hardly better.
+CORE = 60
+# Seconds of a core that aligning rows to the model may take, and what a row of 100 nt takes; the time grows with the
+# square of the length.
+_CMALIGN_BUDGET = 300.0
+_CMALIGN_ROW = 0.012
+_CMALIGN_SECONDS = 1_800.0
+
+
+class BuildConfig(BaseModel):
+    """Settings of an alignment.
+
+    Attributes:
+        max_homologs: most homologs in an alignment.
+        max_identity: homologs more alike than this to a better one are left out.
+        aligner: what aligns the core before the covariance model does: the profile (``cm``), MAFFT L-INS-i
+            (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
+        rounds: how often model and alignment are made from each other at most.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    max_homologs: int = Field(default=5_000, ge=1)
+    max_identity: float = Field(default=0.95, gt=0, le=1)
+    aligner: Aligner = "auto"
+    rounds: int = Field(default=3, ge=1, le=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An alignment with its model and evidence.
+
+    Attributes:
+        alignment: the query first; with structure, reference line and the line ``cov``.
+        model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
+        method: ``cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could align, ``profile``
+            for ``cm`` then, and ``single`` for the query alone.
+        reason: why this aligner.
+        covariation: the pairs of the structure and the others that covary.
+        warnings: what to mind.
+    """
+
+    alignment: Alignment
+    model: str
+    method: str
+    reason: str
+    covariation: tuple[CovaryingPair, ...]
+    warnings: tuple[str, ...]
+
+
+def choose_rows(start: Alignment, config: BuildConfig) -> list[int]:
+    """Returns the rows to align, the query (0) first, then the homologs in their order."""
+    ranked = range(1, len(start.rows))
+    cells = as_cells(start.rows)
+    return [0, *select(cells, ranked, most=config.max_homologs, max_identity=config.max_identity)]
+
+
+def core_of(start: Alignment) -> list[int]:
+    """Returns the rows that make the model: all of few, the most different of many; the query (0) first."""
+    if len(start.rows) <= CORE:
+        return list(range(len(start.rows)))
+    return [0, *select(as_cells(start.rows), range(1, len(start.rows)), most=CORE - 1, max_identity=1.0)]
+
+
+def build(
+    start: Alignment, config: BuildConfig, *, name: str, threads: int = 1, core: Alignment | None = None
+) -> Built:
+    """Returns the alignment of a query and its homologs, with structure, model and evidence.
+
+    Args:
+        start: the query first, then the homologs that :func:`choose_rows` has chosen, best first, aligned by the
+            search or by :func:`rhoma.msa.first.first_alignment`.
+        config: settings; what selects rows has no effect here.
+        name: of the model, one word.
+        threads: for the external programs.
+        core: the rows of :func:`core_of` as another run of MAFFT has aligned them.
+
+    Raises:
+        ToolError: a program is missing, or cmbuild or MAFFT has failed.
+    """
+    length = len(ungapped(start.rows[0]))
+    if len(start.rows) == 1:
+        return _finished(annotate(start), name, "single", "no homolog", length)
+    if length > LONG:
+        reason = f"the query is longer than {LONG:,} nt: no covariance model aligns"
+        return _finished(annotate(start), name, "profile", reason, length)
+    rows = core_of(start)
+    choice = choose_aligner(config.aligner, rows=len(rows), length=length)
+    method: str = "profile" if choice.aligner == "cm" else choice.aligner
+    first = start.keep(rows)
+    if core is not None:
+        first = core
+    elif choice.aligner != "cm":
+        first = mafft_alignment(first, choice.aligner, threads=threads)
+    try:
+        refined = _refine(first, config.rounds, threads)
+        whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
+    except ToolError as error:
+        if error.tool != "cmalign":
+            raise
+        # A matrix too large or a run too long: the alignment at hand stays.
+        kept = first if len(rows) == len(start.rows) else start
+        return _finished(annotate(kept), name, method, f"{choice.reason}; cmalign: {error.problem}", length)
+    method = "cm" if choice.aligner == "cm" else f"{choice.aligner}+cm"
+    return _finished(whole, name, method, choice.reason, length)
+
+
+def _refine(first: Alignment, rounds: int, threads: int) -> Alignment:
+    """Returns the rows aligned to the model of their structure, again until that stays, with what is then folded."""
+    annotated = annotate(first)
+    for _ in range(rounds):
+        before = [pair[:2] for pair in query_pairs(annotated)]
+        model = infernal.build(annotated, name="core")
+        aligned = infernal.align(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
+        annotated = annotate(aligned.with_lines(ss_cons="", rf=""))
+        if [pair[:2] for pair in query_pairs(annotated)] == before:
+            break
+    return annotated
+
+
+def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
+    """Returns all rows: as many as the budget allows aligned to the model, the others to the profile of the core."""
+    model = infernal.build(refined, name="core")
+    size = sum(sign != "." for sign in refined.rf)
+    most = max(CORE, int(_CMALIGN_BUDGET / (_CMALIGN_ROW * (size / 100) ** 2)))
+    near = start.keep(range(min(most, len(start.rows))))
+    aligned = infernal.align(model, near, threads=threads, timeout=_CMALIGN_SECONDS)
+    if most >= len(start.rows):
+        return aligned
+    rest = [ungapped(row) for row in start.rows[most:]]
+    return join([aligned, profile_alignment(refined, start.names[most:], rest)])
+
+
+def _finished(alignment: Alignment, name: str, method: str, reason: str, length: int) -> Built:
+    """Returns the alignment with its model, evidence and warnings."""
+    model = infernal.build(alignment, name=name) if length <= LONGEST_MODEL else ""
+    pairs = tuple(covariation(alignment))
+    lines = {"cov": covariation_line(pairs, alignment.columns)} if pairs else {}
+    return Built(
+        replace(alignment, lines=lines), model, method, reason, pairs, tuple(_warnings(alignment, pairs, method))
+    )
+
+
+def _warnings(alignment: Alignment, pairs: Sequence[CovaryingPair], method: str) -> list[str]:
+    """Returns what the user should mind."""
+    if method == "single":
+        return ["no homolog: the structure is that of the query alone"]
+    cells = as_cells(alignment.rows)
+    found = []
+    effective = effective_sequences(cells[:, cells[0] != ord("-")])
+    if effective < FEW_EFFECTIVE:
+        found.append(f"only {effective:.1f} effective sequences: little evidence of structure")
+    parts = int(fragments(cells).sum())
+    if 2 * parts > len(cells):
+        found.append(f"{parts} of {len(cells) - 1} homologs are fragments")
+    paired = [pair for pair in pairs if pair.paired]
+    expected = sum(pair.power for pair in paired)
+    if paired and expected >= 3 and not any(pair.significant for pair in paired):
+        found.append(f"no base pair covaries significantly, where {expected:.0f} were to be expected")
+    return found
