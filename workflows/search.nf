@@ -30,7 +30,7 @@ workflow SEARCH {
     QUERY_SEARCH(retrieved, index, labels, settings.search_options)
 
     found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
-    if (settings.aligner == 'cm') {
+    if (settings.aligner in ['auto', 'cm']) {
         mafft = found.map { meta, _fasta, _found -> [meta, []] }
     }
     else {

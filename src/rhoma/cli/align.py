@@ -29,7 +29,7 @@ def align(
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
     max_homologs: Annotated[
         int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
-    ] = 100,
+    ] = 5_000,
     max_identity: Annotated[
         float,
         typer.Option(
@@ -40,12 +40,12 @@ def align(
         ),
     ] = 0.95,
     aligner: Annotated[
-        Literal["cm", "linsi", "xinsi"],
+        Literal["auto", "cm", "linsi", "xinsi"],
         typer.Option(
-            help="What aligns the homologs before the covariance model does: the profile of the search, "
+            help="What aligns the core before the covariance model does: what suits it, the profile of the search, "
             "MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod)."
         ),
-    ] = "cm",
+    ] = "auto",
     mafft: Annotated[
         Path | None,
         typer.Option(help="Directory with MAFFT's alignments (<name>.afa) of the files of --prepare."),
@@ -55,8 +55,8 @@ def align(
         typer.Option("--prepare", help="Only write the FASTA files for MAFFT (<name>.fasta) into --out."),
     ] = False,
     rounds: Annotated[
-        int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other.")
-    ] = 1,
+        int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other at most.")
+    ] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Model seed written to af3.json.")] = 1,
     *,
     threads: Threads,
@@ -64,8 +64,8 @@ def align(
 ) -> None:
     """Align the homologs of every query of a batch to a covariance model.
 
-    Writes homologs.fasta, msa.sto, msa.a3m, af3.json, model.cm and structure.svg into OUT/<query>/, and
-    msa.tsv with the depth, diversity and covariation of every alignment. A query without homologs gets the
+    Writes homologs.fasta, msa.sto, msa.a3m, af3.json, covariation.tsv, model.cm and structure.svg into OUT/<query>/,
+    and msa.tsv with the depth, diversity and covariation of every alignment. A query without homologs gets the
     same files.
 
     For example: query align --search hits/ --fasta queries.fasta --out msa/
