@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 # name: (module with the typer application ``app``, one line of help)
 COMMANDS = {
+    "search": ("rhoma.cli.search", "Search a database or an index with queries: hits, alignments, report."),
     "embed": ("rhoma.cli.embed", "Turn sequences into window vectors: an embedding store."),
     "train": ("rhoma.cli.train", "Train an encoder and its homology head: a model bundle."),
     "index": ("rhoma.cli.index", "Build an index of a database, change it, check it."),
-    "query": ("rhoma.cli.query", "Search an index: hits, alignments, report."),
+    "query": ("rhoma.cli.query", "The steps of a search, one by one."),
     "fill": ("rhoma.cli.fill", "Put alignments into the input of AlphaFold 3 or Protenix."),
     "evaluate": ("rhoma.cli.evaluate", "Measure search methods on a benchmark."),
 }

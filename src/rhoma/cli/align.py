@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.cli.options import MaxHomologs
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,7 @@ def align(
         ),
     ] = None,
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
-    max_homologs: Annotated[
-        int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
-    ] = 5_000,
+    max_homologs: MaxHomologs = 5_000,
     max_identity: Annotated[
         float,
         typer.Option(

@@ -15,9 +15,6 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rhoma.io.fasta import Skipped
-    from rhoma.sequences import Record
-
 SECONDS_BETWEEN_LINES = 60.0
 
 
@@ -74,19 +71,6 @@ def set_up_logging(*, quiet: bool = False) -> None:
     logger = logging.getLogger("rhoma")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
-
-
-def load_database(fasta: Path, *, strict: bool) -> tuple[list[Record], list[Skipped]]:
-    """Returns the records of a database and those left out, and logs the first of these and their number."""
-    from rhoma.io.fasta import read_database
-
-    records, skipped = read_database(fasta, strict=strict)
-    logger = logging.getLogger(__name__)
-    for one in skipped[:10]:
-        logger.warning("skipped %s (line %d): %s", one.id or "a record", one.line, one.reason)
-    if len(skipped) > 10:
-        logger.warning("skipped %d records of %s in all", len(skipped), fasta)
-    return records, skipped
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from rhoma.cli.common import (
     Quiet,
     Strict,
     Threads,
-    load_database,
     new_app,
     progress,
     set_up_logging,
@@ -56,6 +55,7 @@ def embed(
     """
     use_threads(threads)
     set_up_logging(quiet=quiet)
+    from rhoma.index.records import load_database
     from rhoma.models.embedder import load_embedder
     from rhoma.store import write_store
 

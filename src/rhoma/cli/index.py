@@ -16,7 +16,6 @@ from rhoma.cli.common import (
     Quiet,
     Strict,
     Threads,
-    load_database,
     new_app,
     progress,
     set_up_logging,
@@ -75,6 +74,7 @@ def build(
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.build import build_index, index_database
+    from rhoma.index.records import load_database
     from rhoma.models.embedder import load_embedder
     from rhoma.store import open_store
 
@@ -129,6 +129,7 @@ def add(
     set_up_logging(quiet=quiet)
     use_threads(threads)
     from rhoma.index.add import add_segment
+    from rhoma.index.records import load_database
     from rhoma.io.skipped import SKIPPED_RECORDS, read_skipped, write_skipped
     from rhoma.store import open_store
 

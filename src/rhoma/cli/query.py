@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rhoma.search import SearchConfig, SearchResult
+from rhoma.cli.common import Device, ModelDir, Quiet, Threads, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.options import (
+    EffortOption,
+    EvalueOption,
+    Iterations,
+    Labels,
+    QueryModel,
+    ReportEvalue,
+    SearchSeed,
+    ShortlistOption,
+    search_config,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -86,26 +92,15 @@ def search(
     mmseqs: Annotated[
         Path | None, typer.Option(help="Table of MMseqs2 hits of these queries (m8); they are scored too.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Model bundle; default, the one that is shipped.")
-    ] = None,
-    model_dir: Annotated[Path | None, typer.Option(help="Directory of public models' weights.")] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="TSV (id, family, clan) that names the families of targets.")
-    ] = None,
-    effort: Annotated[
-        Literal["fast", "auto", "sensitive"],
-        typer.Option(
-            help="When a covariance model of the query looks for homologs: never; where its profile finds few; always."
-        ),
-    ] = "auto",
-    shortlist: Annotated[
-        int, typer.Option(min=1, help="Windows of the first list; it grows while its tail scores.")
-    ] = 1000,
+    model: QueryModel = None,
+    model_dir: ModelDir = None,
+    labels: Labels = None,
+    effort: EffortOption = "auto",
+    shortlist: ShortlistOption = 1000,
     longest_shortlist: Annotated[int, typer.Option(min=1, help="Windows that the list may grow to.")] = 32_000,
-    iterations: Annotated[int, typer.Option(min=1, help="Rounds at most; 1 is a single pass.")] = 5,
-    evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are aligned.")] = 1e-3,
-    report_evalue: Annotated[float, typer.Option(min=0, help="Hits up to this E-value are reported.")] = 10.0,
+    iterations: Iterations = 5,
+    evalue: EvalueOption = 1e-3,
+    report_evalue: ReportEvalue = 10.0,
     inclusion_evalue: Annotated[
         float | None,
         typer.Option(
@@ -117,8 +112,8 @@ def search(
         float | None,
         typer.Option(help="Comparisons that the whole database stands for (Z), where this index is a part."),
     ] = None,
-    device: Annotated[Literal["cpu", "cuda", "auto"], typer.Option(help="Where queries are embedded.")] = "cpu",
-    seed: Annotated[int, typer.Option(min=1, help="Seed of shuffles and calibration.")] = 42,
+    device: Device = "cpu",
+    seed: SearchSeed = 42,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -129,11 +124,11 @@ def search(
     from rhoma.io.hits import read_labels
     from rhoma.io.m8 import read_anchors
     from rhoma.search.inputs import read_queries
-    from rhoma.search.outputs import write_results
+    from rhoma.search.outputs import log_troubles, write_results
     from rhoma.search.searcher import Searcher
     from rhoma.store import open_store
 
-    config = _config(
+    config = search_config(
         effort=effort,
         shortlist=shortlist,
         longest_shortlist=longest_shortlist,
@@ -151,38 +146,14 @@ def search(
     families = read_labels(labels) if labels is not None else None
     anchors = read_anchors(mmseqs) if mmseqs is not None else None
     store = open_store(store_path) if store_path is not None else None
-    searcher = Searcher.open(
-        index_path, model=model, model_dir=model_dir, device=device, threads=threads, embed=store is None
-    )
-    with progress("search", quiet=quiet) as tell:
+    with (
+        Searcher.open(
+            index_path, model=model, model_dir=model_dir, device=device, threads=threads, embed=store is None
+        ) as searcher,
+        progress("searched", quiet=quiet) as tell,
+    ):
         results = searcher.search(queries, config, store=store, anchors=anchors, progress=tell)
     write_results(out, results, labels=families)
-    tell_results(out, results, evalue)
-
-
-def tell_results(out: Path, results: Sequence[SearchResult], evalue: float) -> None:
-    """Logs what a search has found, where its list was too short, and what failed."""
+    log_troubles(results)
     found = sum(any(hit.evalue <= evalue for hit in result.hits) for result in results)
     logger.info("%s: %d queries, %d with homologs (E-value up to %g)", out, len(results), found, evalue)
-    for result in results:
-        if result.full:
-            logger.warning(
-                "%s: the shortlist ended full, there may be more homologs; give a larger --longest-shortlist",
-                result.query,
-            )
-        if result.failure:
-            logger.warning("%s failed: %s", result.query, result.failure)
-
-
-def _config(**values: Any) -> SearchConfig:
-    """Returns the settings; a value that is out of range is a usage error."""
-    from pydantic import ValidationError
-
-    from rhoma.search import SearchConfig
-
-    try:
-        return SearchConfig(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{name}: {first['msg']}") from error

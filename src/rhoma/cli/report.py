@@ -54,25 +54,19 @@ def report(
     set_up_logging(quiet=quiet)
     if not evalue > 0:
         raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
-    from rhoma.report.collect import collect
-    from rhoma.report.merge import merge_tables
-    from rhoma.report.multiqc import write_multiqc
-    from rhoma.report.page import PageConfig, write_page
+    from rhoma.report.page import PageConfig
+    from rhoma.report.write import PAGE, write_report
 
-    # none where every query was too short
-    found = search or []
-    run = collect(
-        found,
+    run = write_report(
+        # none where every query was too short
+        search or (),
         msa or (),
+        out,
+        PageConfig(title=title, evalue=evalue, top=top, sections=sections),
         fasta=fasta or (),
         skipped=skipped or (),
         left_out=skipped_records,
         parameters=params,
         versions=versions,
     )
-    out.mkdir(parents=True, exist_ok=True)
-    merge_tables(found, run, out)
-    write_multiqc(run, out / "rhoma_queries_mqc.tsv", evalue=evalue)
-    page = out / "report.html"
-    write_page(run, page, PageConfig(title=title, evalue=evalue, top=top, sections=sections))
-    logger.info("%s: %d queries", page, len(run.queries))
+    logger.info("%s: %d queries", out / PAGE, len(run.queries))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Strict, Threads, load_database, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Strict, Threads, set_up_logging, use_threads
 
 if TYPE_CHECKING:
     from rhoma.manifest import IndexManifest
@@ -56,6 +56,7 @@ def split(
     """
     set_up_logging(quiet=quiet)
     use_threads(threads)
+    from rhoma.index.records import load_database
     from rhoma.index.shards import split as split_database
     from rhoma.models.embedder import window_shape
 

@@ -15,6 +15,8 @@ from rhoma.io.skipped import write_skipped
 from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rhoma.io.fasta import Skipped
 
 COLUMNS = ["id", "fasta"]
@@ -116,9 +118,7 @@ def _place(sheet: Path, fasta: str, line: int) -> Path:
 
 
 def prepare(path: Path, out: Path, *, batch_size: int) -> tuple[int, int, int]:
-    """Writes the queries as batches and returns (queries, batches, skipped).
-
-    ``batches/batch_0001.fasta`` and so on, in the order of the input; ``skipped.tsv``.
+    """Reads the queries, writes them with :func:`write_batches`, and returns (queries, batches, skipped).
 
     Args:
         path: FASTA or samplesheet.
@@ -129,10 +129,27 @@ def prepare(path: Path, out: Path, *, batch_size: int) -> tuple[int, int, int]:
         InputError: When the input cannot be used, or ``out`` cannot be written; nothing is left behind.
     """
     records, skipped = read_queries(path)
+    return len(records), write_batches(records, skipped, out, batch_size=batch_size), len(skipped)
+
+
+def write_batches(records: Sequence[Record], skipped: Sequence[Skipped], out: Path, *, batch_size: int) -> int:
+    """Writes queries as batches and returns how many these are.
+
+    ``batches/batch_0001.fasta`` and so on, in the order of the input; ``skipped.tsv``.
+
+    Args:
+        records: The queries.
+        skipped: Those that are too short.
+        out: Directory to make.
+        batch_size: Queries a batch.
+
+    Raises:
+        InputError: When ``out`` cannot be written; nothing is left behind.
+    """
     starts = range(0, len(records), batch_size)
     with artefact_directory(out) as work:
         (work / "batches").mkdir()
         for number, start in enumerate(starts, start=1):
             write_fasta(work / "batches" / f"batch_{number:04d}.fasta", records[start : start + batch_size])
         write_skipped(work / "skipped.tsv", skipped)
-    return len(records), len(starts), len(skipped)
+    return len(starts)

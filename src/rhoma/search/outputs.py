@@ -6,6 +6,7 @@ where a covariance model scored, ``hits.tblout`` depend on the input alone; ``ti
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from rhoma.artifacts import artefact_directory
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.search.pipeline import SearchResult
+
+logger = logging.getLogger(__name__)
 
 
 def write_results(
@@ -67,3 +70,15 @@ def write_results(
         for result in results:
             text = format_stockholm(result.alignment, features={"ID": safe_name(result.query)})
             (work / "alignments" / f"{safe_name(result.query)}.sto").write_text(text, encoding="utf-8")
+
+
+def log_troubles(results: Sequence[SearchResult]) -> None:
+    """Logs where the list of a query was too short, and what failed."""
+    for result in results:
+        if result.full:
+            logger.warning(
+                "%s: the shortlist ended full, there may be more homologs; give a larger --longest-shortlist",
+                result.query,
+            )
+        if result.failure:
+            logger.warning("%s failed: %s", result.query, result.failure)

@@ -1,23 +1,29 @@
 """The door: an open index that searches any number of queries, each in a process of its own where there are more.
 
-from rhoma import Searcher, read_fasta
-from rhoma.search import SearchConfig
+For example::
 
-searcher = Searcher.open("index")
-records, _ = read_fasta("queries.fasta")
-for result in searcher.search(records, SearchConfig(evalue=1e-5)):
-print(result.query, [hit.target for hit in result.hits])
+    from rhoma import SearchConfig, Searcher, read_fasta
+
+    if __name__ == "__main__":
+        records, _ = read_fasta("queries.fasta")
+        with Searcher.open("index") as searcher:
+            for result in searcher.search(records, SearchConfig(evalue=1e-5, threads=4)):
+                print(result.query, [hit.target for hit in result.hits])
+
+With ``threads`` above 1 the guard is needed: the processes that search begin by reading the script again, and without
+it each of them would start the search anew.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from rhoma import tools
 from rhoma.alignment import Alignment
@@ -31,6 +37,7 @@ from rhoma.search.query import embed_queries, stored_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from rhoma.io.m8 import Anchor
     from rhoma.models.embedder import Embedder
@@ -43,7 +50,7 @@ _database: Database | None = None
 
 
 class Searcher:
-    """An open index, and what embeds queries for it.
+    """An open index, and what embeds queries for it; close it, or use it in a ``with``, where threads are several.
 
     Args:
         database: The index.
@@ -58,6 +65,20 @@ class Searcher:
         self.database = database
         self._embedder = embedder
         self._path = path
+        self._pool: ProcessPoolExecutor | None = None
+        self._workers = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the processes that have searched; a later search starts new ones."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
     @classmethod
     def open(
@@ -129,9 +150,9 @@ class Searcher:
                 tools.require(program)
         vectors = self._vectors(queries, store)
         tasks: list[_Task] = [(q, config, vectors[n], (anchors or {}).get(q.id, ())) for n, q in enumerate(queries)]
-        workers = min(config.threads, len(queries))
+        apart = min(config.threads, len(queries)) > 1 and self._path is not None
         results = []
-        for result in self._apart(tasks, workers) if workers > 1 and self._path else map(self._here, tasks):
+        for result in self._apart(tasks, config.threads) if apart else map(self._here, tasks):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(queries))
@@ -162,19 +183,38 @@ class Searcher:
         return _searched(self.database, task)
 
     def _apart(self, tasks: Sequence[_Task], workers: int) -> Iterator[SearchResult]:
-        """Gives the results of tasks, done in processes that open the index by themselves."""
-        with (
-            _one_thread_each(),
+        """Gives the results of tasks, done in processes that open the index by themselves and live until `close`."""
+        futures = self._submit(tasks, workers)
+        try:
+            for number, future in enumerate(futures):
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    # one at a time, so that it is known which query it is that kills a process
+                    self.close()
+                    yield from map(self._alone, tasks[number:])
+                    return
+                yield result
+        except BaseException:
+            self.close()
+            raise
+
+    def _submit(self, tasks: Sequence[_Task], workers: int) -> list[Future[SearchResult]]:
+        if workers != self._workers:
+            self.close()
+        if self._pool is None:
             # no copy of this process: it has threads, which would not live on in the copy
-            ProcessPoolExecutor(workers, get_context("spawn"), partial(_open_here, self._path)) as pool,
-        ):
-            futures = [pool.submit(_search_there, task) for task in tasks]
-            try:
-                for future in futures:
-                    yield future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), partial(_open_here, self._path))
+            self._workers = workers
+        with _one_thread_each():
+            return [self._pool.submit(_search_there, task) for task in tasks]
+
+    def _alone(self, task: _Task) -> SearchResult:
+        try:
+            return self._submit([task], 1)[0].result()
+        except BrokenProcessPool:
+            self.close()
+            return _failed(task[0], "the process that searched it was killed; it may need more memory")
 
 
 def _opened(path: Path, model_sha256: str | None) -> Database:
@@ -191,8 +231,12 @@ def _searched(database: Database, task: _Task) -> SearchResult:
         return search(record, database, config, vectors=vectors, anchors=anchors)
     except Exception as error:  # noqa: BLE001 (any query may hit what nobody thought of; its row says what)
         reason = str(error) if isinstance(error, RhomaError) else f"{type(error).__name__}: {error}"
-        alone = Alignment((record.id,), (record.sequence,), rf="x" * len(record.sequence))
-        return SearchResult(record.id, [], alone, failure=reason)
+        return _failed(record, reason)
+
+
+def _failed(record: Record, reason: str) -> SearchResult:
+    alone = Alignment((record.id,), (record.sequence,), rf="x" * len(record.sequence))
+    return SearchResult(record.id, [], alone, failure=reason)
 
 
 def _open_here(path: Path | None) -> None:

@@ -1,0 +1,51 @@
+"""Options of a search that several commands take, and the settings made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rhoma.search.config import SearchConfig
+
+EffortOption = Annotated[
+    Literal["fast", "auto", "sensitive"],
+    typer.Option(
+        "--effort",
+        help="When a covariance model of the query looks for homologs: never; where its profile finds few; always.",
+    ),
+]
+EvalueOption = Annotated[float, typer.Option("--evalue", min=0, help="Hits up to this E-value are homologs: aligned.")]
+ReportEvalue = Annotated[
+    float, typer.Option("--report-evalue", min=0, help="Hits up to this E-value are in the tables.")
+]
+Iterations = Annotated[int, typer.Option("--iterations", min=1, help="Rounds at most; 1 is a single pass.")]
+ShortlistOption = Annotated[
+    int, typer.Option("--shortlist", min=1, help="Windows of the first list; it grows while its tail scores.")
+]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="TSV (id, family, clan) that names the families of targets.")
+]
+SearchSeed = Annotated[int, typer.Option("--seed", min=1, help="Seed of everything drawn at random.")]
+MaxHomologs = Annotated[
+    int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
+]
+QueryModel = Annotated[
+    Path | None, typer.Option("--model", "-m", help="Model bundle; default, the one that is shipped.")
+]
+
+
+def search_config(**values: Any) -> SearchConfig:
+    """Returns the settings of a search; a value that is out of range is a usage error."""
+    from pydantic import ValidationError
+
+    from rhoma.search.config import SearchConfig
+
+    try:
+        return SearchConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{name}: {first['msg']}") from error

@@ -1,0 +1,320 @@
+"""A whole search without Nextflow: from two FASTA files to the directory of results.
+
+It calls what the pipeline's tasks call, one batch of queries after the other, in a hidden directory beside the output
+that takes its place when all is done. Each step leaves a directory that is whole or not there, so a run that was killed
+goes on behind the last whole one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from rhoma import __version__, tools
+from rhoma.artifacts import MANIFEST, artefact_directory, atomic_write
+from rhoma.errors import ArtefactError, InputError
+from rhoma.index.build import index_database
+from rhoma.index.records import load_database
+from rhoma.io.failed import FAILED, read_failed
+from rhoma.io.hits import read_labels
+from rhoma.io.skipped import SKIPPED_RECORDS
+from rhoma.models.embedder import load_embedder
+from rhoma.msa.align import AlignConfig, align_batch
+from rhoma.report.page import PageConfig
+from rhoma.report.write import PAGE, write_report
+from rhoma.search.inputs import read_queries, write_batches
+from rhoma.search.outputs import log_troubles, write_results
+from rhoma.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from rhoma.io.fasta import Skipped
+    from rhoma.models.embedder import Embedder
+    from rhoma.search.config import SearchConfig
+    from rhoma.sequences import Record
+
+    # name of a stage: what is told (done, total) while it lasts
+    Stages = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+logger = logging.getLogger(__name__)
+
+PARAMETERS = "parameters.json"
+VERSIONS = "versions.yml"
+QUERIES = "queries"
+_SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """What a run searches, where, and how.
+
+    Attributes:
+        queries: FASTA or samplesheet.
+        database: FASTA, or the directory of an index.
+        out: Directory of the results.
+        search: Settings of the search; ``threads`` holds for all steps.
+        max_homologs: Most homologs in an alignment.
+        align: Whether homologs are aligned.
+        labels: TSV of families and clans.
+        model: Model bundle; None is the shipped one.
+        model_dir: Directory of public models' weights.
+        device: Where is embedded.
+        strict: Refuse a database with a record that cannot be used.
+        save_index: Where the index of a FASTA database is kept; None forgets it.
+        batch_size: Queries that are searched and aligned between two points at which a killed run can go on.
+        overwrite: Replace the results of another search.
+    """
+
+    queries: Path
+    database: Path
+    out: Path
+    search: SearchConfig
+    max_homologs: int = 100
+    align: bool = True
+    labels: Path | None = None
+    model: Path | None = None
+    model_dir: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    strict: bool = False
+    save_index: Path | None = None
+    batch_size: int = 100
+    overwrite: bool = False
+
+    def run(self, stages: Stages) -> list[tuple[str, str]]:
+        """Writes the results and returns (query, reason) of the queries that failed.
+
+        The same call on results that are there already does nothing.
+
+        Args:
+            stages: Gives, for the name of a stage, what is told of its progress.
+
+        Raises:
+            InputError: The queries, the database or the labels cannot be used, or ``out`` holds something else.
+            ArtefactError: The index is damaged or was made with another model; another process writes to ``out``.
+            ToolError: A program is missing or has failed.
+        """
+        self._check_tools()
+        records, short = read_queries(self.queries)
+        if self.labels is not None:
+            read_labels(self.labels)
+        embedder = load_embedder(self.model, device=self.device, threads=self.search.threads, model_dir=self.model_dir)
+        parameters = self._parameters([*records, *short], embedder)
+        if self._complete(parameters):
+            logger.info("%s: is complete already", self.out)
+            return read_failures(self.out)
+        with artefact_directory(self.out, resume=True, overwrite=self.overwrite) as work, _alone(work, self.out):
+            scratch = _begin(work, parameters)
+            if not (work / PAGE).is_file():
+                try:
+                    if not (scratch / "prepared").is_dir():
+                        write_batches(records, short, scratch / "prepared", batch_size=self.batch_size)
+                    index = self._index(scratch, embedder, stages)
+                except InputError:
+                    # there is nothing yet that would be worth to go on with
+                    shutil.rmtree(work)
+                    raise
+                self._answer(work, scratch, records, index, embedder, stages)
+            _lay_out(work, scratch)
+        return read_failures(self.out)
+
+    def _check_tools(self) -> None:
+        programs = ["cmbuild", "cmsearch"] if self.search.effort != "fast" else []
+        programs += ["cmbuild", "cmalign"] if self.align else []
+        for program in programs:
+            tools.require(program)
+
+    def _parameters(self, queries: Sequence[Record | Skipped], embedder: Embedder) -> str:
+        """Returns all that the results depend on, as the text of ``parameters.json``."""
+        database = self.database / MANIFEST if self.database.is_dir() else self.database
+        values: dict[str, Any] = {
+            **self.search.model_dump(exclude={"threads"}, exclude_none=True),
+            "queries": str(self.queries),
+            "queries_sha256": hashlib.sha256(repr(queries).encode()).hexdigest(),
+            "database": str(self.database),
+            "database_sha256": _sha256(database),
+            "labels": None if self.labels is None else str(self.labels),
+            "labels_sha256": None if self.labels is None else _sha256(self.labels),
+            "model": embedder.name,
+            "model_sha256": embedder.sha256,
+            "strict": self.strict,
+            "align": self.align,
+            "max_homologs": self.max_homologs,
+            "batch_size": self.batch_size,
+            "version": __version__,
+        }
+        values = {key: value for key, value in sorted(values.items()) if value is not None}
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+    def _complete(self, parameters: str) -> bool:
+        """Returns whether the results are there; others are refused, unless they may be replaced."""
+        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
+            return False
+        written = self.out / PARAMETERS
+        if not (written.is_file() and (self.out / PAGE).is_file()):
+            raise InputError(
+                "exists and holds no results of a search", path=self.out, remedy="choose another name or remove it"
+            )
+        if self.overwrite:
+            return False
+        if written.read_text(encoding="utf-8") == parameters:
+            return True
+        raise InputError(
+            "holds the results of another search", path=self.out, remedy="choose another name, or give --overwrite"
+        )
+
+    def _index(self, scratch: Path, embedder: Embedder, stages: Stages) -> Path:
+        """Returns the index, which it makes of a FASTA database."""
+        if self.database.is_dir():
+            return self.database
+        place = self.save_index or scratch / "index"
+        made = scratch / "index.sha256"
+        if made.is_file() and (place / MANIFEST).is_file() and made.read_text() == _sha256(place / MANIFEST):
+            return place
+        records, skipped = load_database(self.database, strict=self.strict)
+        with stages("windows embedded") as tell:
+            index = index_database(
+                records, embedder, place, skipped=skipped, threads=self.search.threads, progress=tell
+            )
+        if index.mmseqs is None:
+            logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
+        with atomic_write(made) as draft:
+            draft.write_text(_sha256(place / MANIFEST))
+        return place
+
+    def _answer(
+        self,
+        work: Path,
+        scratch: Path,
+        records: Sequence[Record],
+        index: Path,
+        embedder: Embedder,
+        stages: Stages,
+    ) -> None:
+        """Searches and aligns batch by batch, and writes the report."""
+        batches = sorted((scratch / "prepared" / "batches").glob("*.fasta"))
+        found = [scratch / f"{batch.stem}.search" for batch in batches]
+        aligned = [scratch / f"{batch.stem}.aligned" for batch in batches] if self.align else []
+        parts = [records[start : start + self.batch_size] for start in range(0, len(records), self.batch_size)]
+        with stages("queries searched") as tell:
+            self._search(list(zip(parts, found, strict=True)), index, embedder, tell)
+        config = AlignConfig(
+            evalue=self.search.evalue,
+            max_homologs=self.max_homologs,
+            threads=self.search.threads,
+            seed=self.search.seed,
+        )
+        with stages("queries aligned") as tell:
+            done = 0
+            for part, batch, search, place in zip(parts, batches, found, aligned, strict=False):
+                if not place.is_dir():
+                    told = partial(_told, tell, done, len(records))
+                    align_batch(search, batch, place, config, index=index, progress=told)
+                done += len(part)
+        left_out = index / SKIPPED_RECORDS
+        run = write_report(
+            found,
+            aligned,
+            work,
+            PageConfig(evalue=self.search.evalue),
+            fasta=batches,
+            skipped=[scratch / "prepared" / "skipped.tsv"],
+            left_out=left_out if left_out.is_file() else None,
+            parameters=work / PARAMETERS,
+            versions=work / VERSIONS,
+        )
+        homologs = sum(bool(query.passing(self.search.evalue)) for query in run.queries)
+        logger.info(
+            "%s: %d queries, %d with homologs (E-value up to %g)",
+            self.out,
+            len(run.queries),
+            homologs,
+            self.search.evalue,
+        )
+
+    def _search(
+        self,
+        batches: Sequence[tuple[Sequence[Record], Path]],
+        index: Path,
+        embedder: Embedder,
+        tell: Callable[[int, int], None],
+    ) -> None:
+        """Writes what is found for each batch that has no such directory yet."""
+        labels = None if self.labels is None else read_labels(self.labels)
+        total, done = sum(len(records) for records, _ in batches), 0
+        with Searcher.open(index, embedder=embedder) as searcher:
+            for records, place in batches:
+                if not place.is_dir():
+                    anchors = searcher.anchors(records, threads=self.search.threads)
+                    told = partial(_told, tell, done, total)
+                    results = searcher.search(records, self.search, anchors=anchors, progress=told)
+                    write_results(place, results, labels=labels)
+                    log_troubles(results)
+                done += len(records)
+
+
+def read_failures(out: Path) -> list[tuple[str, str]]:
+    """Returns (query, reason) of the queries that failed, by the results in a directory."""
+    return read_failed(out / FAILED) if (out / FAILED).is_file() else []
+
+
+def _told(tell: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
+    """Tells how many of all queries are done, where a batch tells of its own."""
+    tell(before + done, total)
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise InputError("no such file", path=path, remedy="check the path")
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(work: Path, out: Path) -> Iterator[None]:
+    """Holds the only right to work in a directory."""
+    handle = os.open(work, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ArtefactError("is being written by another process", path=out, remedy="wait, or choose another") from None
+    finally:
+        os.close(handle)
+
+
+def _begin(work: Path, parameters: str) -> Path:
+    """Returns the directory of intermediate results, empty where those that are there are of another run."""
+    written = work / PARAMETERS
+    if written.is_file() and written.read_text(encoding="utf-8") == parameters:
+        logger.info("going on where a run with the same parameters has stopped")
+        for draft in work.glob(".*.tmp"):
+            draft.unlink()
+    else:
+        for entry in work.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        programs = {name: tools.version(name) for name in ("mmseqs", "cmbuild") if shutil.which(name)}
+        lines = (f"{name}: {json.dumps(text)}\n" for name, text in {"rhoma": __version__, **programs}.items())
+        (work / VERSIONS).write_text("".join(lines), encoding="utf-8")
+        with atomic_write(written) as draft:
+            draft.write_text(parameters, encoding="utf-8")
+    (work / _SCRATCH).mkdir(exist_ok=True)
+    return work / _SCRATCH
+
+
+def _lay_out(work: Path, scratch: Path) -> None:
+    """Puts the directories of queries in their place and removes what is needed no more."""
+    (work / QUERIES).mkdir(exist_ok=True)
+    for directory in sorted(scratch.glob("*.aligned/*/")):
+        directory.rename(work / QUERIES / directory.name)
+    shutil.rmtree(scratch)
