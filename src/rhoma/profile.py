@@ -9,6 +9,8 @@ The filters of the pipeline are relaxed (F1 0.1, F2 0.05, F3 0.01): the shortlis
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ import numpy as np
 from rhoma.alignment import lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from pyhmmer.easel import RNA, DigitalSequence
@@ -98,7 +100,8 @@ class ProfileScorer:
 
     def single(self, query: str) -> Model:
         """Returns the model of one sequence, by the score system that nhmmer uses for a single query."""
-        hmm, _, optimized = self._builder.build(self._named("query", query), self._background)
+        with _plain_command_line():
+            hmm, _, optimized = self._builder.build(self._named("query", query), self._background)
         return Model(hmm, optimized, self._odds(hmm))
 
     def family(self, query: str, rows: Sequence[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> Model:
@@ -133,7 +136,8 @@ class ProfileScorer:
             ],
         )
         text.reference = "".join("x" if position else "." for position in positions.tolist())
-        hmm, _, optimized = self._builder.build_msa(text.digitize(self._alphabet), self._background)
+        with _plain_command_line():
+            hmm, _, optimized = self._builder.build_msa(text.digitize(self._alphabet), self._background)
         return Model(hmm, optimized, self._odds(hmm))
 
     def _named(self, name: str, sequence: str) -> DigitalSequence[RNA]:
@@ -183,6 +187,17 @@ class ProfileScorer:
         ]
         found.sort(key=lambda s: (-s.bits, s.region, s.start))
         return found
+
+
+@contextmanager
+def _plain_command_line() -> Iterator[None]:
+    """Hides the arguments of this process: pyhmmer writes them into models, and fails where a path is no UTF-8."""
+    before = sys.argv
+    sys.argv = ["rhoma"]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def _stretch(domain: Domain, region: int, model: Model) -> Stretch | None:

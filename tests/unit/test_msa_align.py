@@ -88,7 +88,7 @@ def test_every_query_gets_every_file(tmp_path) -> None:
     assert [row.method for row in rows] == ["cm", "cm", "single", "cm"]
     assert [row.hits for row in rows] == [3, 1, 0, 2]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    expected = sorted([safe_name(row.query) for row in rows] + ["msa.tsv"])
+    expected = sorted([safe_name(row.query) for row in rows] + ["failed.tsv", "msa.tsv"])
     assert sorted(path.name for path in (tmp_path / "msa").iterdir()) == expected
     for row in rows:
         assert sorted(p.name for p in (tmp_path / "msa" / safe_name(row.query)).iterdir()) == FILES
@@ -129,7 +129,7 @@ def test_the_same_input_gives_the_same_bytes_for_any_threads(tmp_path) -> None:
     for threads in (1, 3):
         align_batch(search, fasta, tmp_path / f"msa{threads}", AlignConfig(threads=threads))
     files = sorted(p.relative_to(tmp_path / "msa1") for p in (tmp_path / "msa1").rglob("*") if p.is_file())
-    assert len(files) == 22
+    assert len(files) == 23
     for file in files:
         assert (tmp_path / "msa1" / file).read_bytes() == (tmp_path / "msa3" / file).read_bytes()
 

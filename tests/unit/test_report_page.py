@@ -84,7 +84,8 @@ def make_batch(directory: Path, hits: dict[str, list[Hit]]) -> tuple[Path, Path]
     write_hits_tsv(search / "hits.tsv", everything)
     write_m8(search / "hits.m8", everything)
     write_rounds(search / ROUNDS, [(name, 1, 1, 1000, 900, 3, 0, False, name == "zeta") for name in hits])
-    write_failed(search / FAILED, [])
+    for path in (search, msa):
+        write_failed(path / FAILED, [])
     rows = []
     for name in hits:
         place = msa / safe_name(name)

@@ -22,10 +22,18 @@ from rhoma.cli.options import (
     search_config,
 )
 
+# \b keeps the lines as they are
+_EXAMPLES = """\b
+Examples:
+  rhoma search queries.fasta database.fasta.gz -o results
+  rhoma search queries.fasta database.fasta -o results --save-index index
+  rhoma search more.fasta index -o more_results --effort fast --threads 8
+"""
+
 app = new_app()
 
 
-@app.command()
+@app.command(epilog=_EXAMPLES)
 def search(
     queries: Annotated[
         Path, typer.Argument(metavar="QUERIES", help="FASTA (plain, gzip, bgzip), or a CSV with columns id and fasta.")
@@ -62,17 +70,11 @@ def search(
     threads: Threads,
     quiet: Quiet = False,
 ) -> None:
-    r"""Search a database with queries: tables of hits, an alignment of each query's homologs, a report.
+    """Search a database with queries: tables of hits, an alignment of each query's homologs, a report.
 
     A run that was stopped goes on where it was when the same command is given again. Results appear in OUT when all is
     done. A query that fails is a row of failed.tsv, the others go on, and the exit status is 1; no homologs are no
     error.
-
-    \b
-    Examples:
-      rhoma search queries.fasta database.fasta.gz -o results
-      rhoma search queries.fasta database.fasta -o results --save-index index
-      rhoma search more.fasta index -o more_results --effort fast --threads 8
     """
     set_up_logging(quiet=quiet)
     use_threads(threads)
@@ -88,7 +90,7 @@ def search(
         threads=threads,
         seed=seed,
     )
-    from rhoma.workflow import SearchRun
+    from rhoma.run.search import SearchRun
 
     run = SearchRun(
         queries,

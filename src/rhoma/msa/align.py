@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +15,7 @@ from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError, ToolError
 from rhoma.io.a3m import format_a3m
 from rhoma.io.af3 import format_af3
+from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
 from rhoma.io.stockholm import format_stockholm, read_stockholm
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from rhoma.msa.extend import Fetch
     from rhoma.sequences import Record
 
+logger = logging.getLogger(__name__)
 
 class AlignConfig(BuildConfig):
     """Settings of the alignment step: those of an alignment, and of a batch.
@@ -222,8 +225,8 @@ def align_batch(
 ) -> list[Quality]:
     """Writes ``<out>/<safe name>/`` of every query and ``<out>/msa.tsv``; returns its rows, in query order.
 
-    A query without homologs gets all its files too: the alignment is the query alone, with its own predicted
-    structure.
+    A query on which a program fails is a row of ``<out>/failed.tsv`` in place of that. One without homologs gets all
+    its files too: the alignment is the query alone, with its own predicted structure.
 
     Args:
         search: output directory of a search: ``hits.tsv`` and ``alignments/<safe name>.sto``.
@@ -237,7 +240,7 @@ def align_batch(
 
     Raises:
         InputError: an input is missing or does not fit the others.
-        ToolError: a program is missing or has failed.
+        ToolError: a program is missing.
     """
     require("cm" if mafft is not None else config.aligner)
     batch = _Batch(search, fasta, config, index)
@@ -246,7 +249,7 @@ def align_batch(
 
     with artefact_directory(out, overwrite=_own(out)) as directory:
 
-        def one(query: Record) -> Quality:
+        def one(query: Record) -> Quality | str:
             start, homologs = batch.start(query)
             place = directory / safe_name(query.id)
             place.mkdir()
@@ -263,20 +266,26 @@ def align_batch(
                 )
             except ToolError as error:
                 shutil.rmtree(place)
-                problem = f"query {query.id!r}: {error.problem}"
-                raise ToolError(error.tool, problem, remedy=error.remedy) from error
+                return f"could not be aligned: {error}"
 
         rows: list[Quality] = []
+        failed: list[tuple[str, str]] = []
         with ThreadPoolExecutor(workers) as pool:
             futures = [pool.submit(one, query) for query in batch.queries]
             try:
-                for future in futures:
-                    rows.append(future.result())
+                for done, (query, future) in enumerate(zip(batch.queries, futures, strict=True), start=1):
+                    row = future.result()
+                    if isinstance(row, str):
+                        failed.append((query.id, row))
+                        logger.warning("%s %s", query.id, row)
+                    else:
+                        rows.append(row)
                     if progress is not None:
-                        progress(len(rows), len(futures))
+                        progress(done, len(futures))
             except BaseException:
                 # What has not begun need not begin.
                 pool.shutdown(cancel_futures=True)
                 raise
+        write_failed(directory / FAILED, failed)
         (directory / "msa.tsv").write_text(format_quality(rows), encoding="utf-8")
     return rows

@@ -58,7 +58,7 @@ class Run:
     Attributes:
         queries: in the order of the input.
         skipped: queries that were not searched.
-        failed: (query, reason) of queries whose search failed.
+        failed: (query, reason) of queries whose search or alignment failed.
         left_out: records of the database that were left out; None where that is not known.
         parameters: name and value, as text, sorted by name.
         versions: program and version, sorted by name.
@@ -196,7 +196,7 @@ def collect(
     return Run(
         tuple(queries),
         tuple(row for path in skipped for row in read_skipped(path)),
-        tuple(row for path in search for row in read_failed(path / FAILED)),
+        tuple(row for path in (*search, *msa) for row in read_failed(path / FAILED)),
         tuple(read_skipped(left_out)) if left_out is not None else None,
         tuple(read_parameters(parameters)) if parameters is not None else (),
         tuple(read_versions(versions)) if versions is not None else (),

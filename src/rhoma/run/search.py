@@ -7,21 +7,19 @@ goes on behind the last whole one.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rhoma import __version__, tools
 from rhoma.artifacts import MANIFEST, artefact_directory, atomic_write
-from rhoma.errors import ArtefactError, InputError
+from rhoma.errors import InputError
 from rhoma.index.build import index_database
+from rhoma.index.bundle import Index
 from rhoma.index.records import load_database
 from rhoma.io.failed import FAILED, read_failed
 from rhoma.io.hits import read_labels
@@ -30,12 +28,13 @@ from rhoma.models.embedder import load_embedder
 from rhoma.msa.align import AlignConfig, align_batch
 from rhoma.report.page import PageConfig
 from rhoma.report.write import PAGE, write_report
+from rhoma.run import place
 from rhoma.search.inputs import read_queries, write_batches
 from rhoma.search.outputs import log_troubles, write_results
 from rhoma.search.searcher import Searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -48,11 +47,6 @@ if TYPE_CHECKING:
     Stages = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 logger = logging.getLogger(__name__)
-
-PARAMETERS = "parameters.json"
-VERSIONS = "versions.yml"
-QUERIES = "queries"
-_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
@@ -109,12 +103,17 @@ class SearchRun:
         if self.labels is not None:
             read_labels(self.labels)
         embedder = load_embedder(self.model, device=self.device, threads=self.search.threads, model_dir=self.model_dir)
+        if self.database.is_dir():
+            Index.open(self.database, model_sha256=embedder.sha256)
         parameters = self._parameters([*records, *short], embedder)
-        if self._complete(parameters):
+        if place.complete(self.out, parameters, overwrite=self.overwrite):
             logger.info("%s: is complete already", self.out)
             return read_failures(self.out)
-        with artefact_directory(self.out, resume=True, overwrite=self.overwrite) as work, _alone(work, self.out):
-            scratch = _begin(work, parameters)
+        with (
+            artefact_directory(self.out, resume=True, overwrite=self.overwrite) as work,
+            place.alone(work, self.out),
+        ):
+            scratch = place.begin(work, parameters)
             if not (work / PAGE).is_file():
                 try:
                     if not (scratch / "prepared").is_dir():
@@ -125,7 +124,7 @@ class SearchRun:
                     shutil.rmtree(work)
                     raise
                 self._answer(work, scratch, records, index, embedder, stages)
-            _lay_out(work, scratch)
+            place.lay_out(work, scratch)
         return read_failures(self.out)
 
     def _check_tools(self) -> None:
@@ -156,41 +155,22 @@ class SearchRun:
         values = {key: value for key, value in sorted(values.items()) if value is not None}
         return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
-    def _complete(self, parameters: str) -> bool:
-        """Returns whether the results are there; others are refused, unless they may be replaced."""
-        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
-            return False
-        written = self.out / PARAMETERS
-        if not (written.is_file() and (self.out / PAGE).is_file()):
-            raise InputError(
-                "exists and holds no results of a search", path=self.out, remedy="choose another name or remove it"
-            )
-        if self.overwrite:
-            return False
-        if written.read_text(encoding="utf-8") == parameters:
-            return True
-        raise InputError(
-            "holds the results of another search", path=self.out, remedy="choose another name, or give --overwrite"
-        )
-
     def _index(self, scratch: Path, embedder: Embedder, stages: Stages) -> Path:
         """Returns the index, which it makes of a FASTA database."""
         if self.database.is_dir():
             return self.database
-        place = self.save_index or scratch / "index"
+        path = self.save_index or scratch / "index"
         made = scratch / "index.sha256"
-        if made.is_file() and (place / MANIFEST).is_file() and made.read_text() == _sha256(place / MANIFEST):
-            return place
+        if made.is_file() and (path / MANIFEST).is_file() and made.read_text() == _sha256(path / MANIFEST):
+            return path
         records, skipped = load_database(self.database, strict=self.strict)
         with stages("windows embedded") as tell:
-            index = index_database(
-                records, embedder, place, skipped=skipped, threads=self.search.threads, progress=tell
-            )
+            index = index_database(records, embedder, path, skipped=skipped, threads=self.search.threads, progress=tell)
         if index.mmseqs is None:
             logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
         with atomic_write(made) as draft:
-            draft.write_text(_sha256(place / MANIFEST))
-        return place
+            draft.write_text(_sha256(path / MANIFEST))
+        return path
 
     def _answer(
         self,
@@ -216,10 +196,10 @@ class SearchRun:
         )
         with stages("queries aligned") as tell:
             done = 0
-            for part, batch, search, place in zip(parts, batches, found, aligned, strict=False):
-                if not place.is_dir():
+            for part, batch, search, msa in zip(parts, batches, found, aligned, strict=False):
+                if not msa.is_dir():
                     told = partial(_told, tell, done, len(records))
-                    align_batch(search, batch, place, config, index=index, progress=told)
+                    align_batch(search, batch, msa, config, index=index, progress=told)
                 done += len(part)
         left_out = index / SKIPPED_RECORDS
         run = write_report(
@@ -230,8 +210,8 @@ class SearchRun:
             fasta=batches,
             skipped=[scratch / "prepared" / "skipped.tsv"],
             left_out=left_out if left_out.is_file() else None,
-            parameters=work / PARAMETERS,
-            versions=work / VERSIONS,
+            parameters=work / place.PARAMETERS,
+            versions=work / place.VERSIONS,
         )
         homologs = sum(bool(query.passing(self.search.evalue)) for query in run.queries)
         logger.info(
@@ -253,12 +233,12 @@ class SearchRun:
         labels = None if self.labels is None else read_labels(self.labels)
         total, done = sum(len(records) for records, _ in batches), 0
         with Searcher.open(index, embedder=embedder) as searcher:
-            for records, place in batches:
-                if not place.is_dir():
+            for records, directory in batches:
+                if not directory.is_dir():
                     anchors = searcher.anchors(records, threads=self.search.threads)
                     told = partial(_told, tell, done, total)
                     results = searcher.search(records, self.search, anchors=anchors, progress=told)
-                    write_results(place, results, labels=labels)
+                    write_results(directory, results, labels=labels)
                     log_troubles(results)
                 done += len(records)
 
@@ -278,43 +258,3 @@ def _sha256(path: Path) -> str:
         raise InputError("no such file", path=path, remedy="check the path")
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-@contextmanager
-def _alone(work: Path, out: Path) -> Iterator[None]:
-    """Holds the only right to work in a directory."""
-    handle = os.open(work, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ArtefactError("is being written by another process", path=out, remedy="wait, or choose another") from None
-    finally:
-        os.close(handle)
-
-
-def _begin(work: Path, parameters: str) -> Path:
-    """Returns the directory of intermediate results, empty where those that are there are of another run."""
-    written = work / PARAMETERS
-    if written.is_file() and written.read_text(encoding="utf-8") == parameters:
-        logger.info("going on where a run with the same parameters has stopped")
-        for draft in work.glob(".*.tmp"):
-            draft.unlink()
-    else:
-        for entry in work.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        programs = {name: tools.version(name) for name in ("mmseqs", "cmbuild") if shutil.which(name)}
-        lines = (f"{name}: {json.dumps(text)}\n" for name, text in {"rhoma": __version__, **programs}.items())
-        (work / VERSIONS).write_text("".join(lines), encoding="utf-8")
-        with atomic_write(written) as draft:
-            draft.write_text(parameters, encoding="utf-8")
-    (work / _SCRATCH).mkdir(exist_ok=True)
-    return work / _SCRATCH
-
-
-def _lay_out(work: Path, scratch: Path) -> None:
-    """Puts the directories of queries in their place and removes what is needed no more."""
-    (work / QUERIES).mkdir(exist_ok=True)
-    for directory in sorted(scratch.glob("*.aligned/*/")):
-        directory.rename(work / QUERIES / directory.name)
-    shutil.rmtree(scratch)

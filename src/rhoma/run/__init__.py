@@ -1,0 +1,1 @@
+"""Whole runs without Nextflow, made of what its tasks call."""
