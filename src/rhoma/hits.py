@@ -32,6 +32,7 @@ class Hit:
         family: Family of the target where labels were given, else empty.
         clan: Clan of the target where labels were given, else empty.
         gapopens: Number of gaps in the alignment (only in ``hits.m8``).
+        gc: Share of G and C among the target's letters (only in ``hits.tblout``).
     """
 
     query: str
@@ -51,6 +52,7 @@ class Hit:
     family: str = ""
     clan: str = ""
     gapopens: int = 0
+    gc: float = 0.0
 
 
 def sort_hits(hits: Iterable[Hit]) -> list[Hit]:

@@ -121,6 +121,7 @@ def test_a_search_writes_its_tables_and_an_alignment_a_query(tmp_path: Path, ind
     assert names == {
         "hits.tsv",
         "hits.m8",
+        "hits.tblout",
         "hits.gff3",
         "hits.bed",
         "rounds.tsv",

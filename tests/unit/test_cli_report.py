@@ -12,6 +12,7 @@ from rhoma.io.fasta import write_fasta
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
 from rhoma.io.rounds import ROUNDS, write_rounds
+from rhoma.io.tblout import write_tblout
 from rhoma.sequences import Record
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def batches(tmp_path: Path) -> list[str]:
         found = [Hit(name, "t", "-", 1, 20, 1, 20, 20, 0.9, math.nan, 9.0, 30.0, 1e-9, "profile")]
         write_hits_tsv(search / "hits.tsv", found)
         write_m8(search / "hits.m8", found)
+        write_tblout(search / "hits.tblout", found, evalue=1e-3)
         write_rounds(search / ROUNDS, [])
         write_failed(search / FAILED, [("broken", "out of memory")] if name == "a" else [])
         arguments += ["--search", str(search)]
@@ -37,8 +39,8 @@ def batches(tmp_path: Path) -> list[str]:
 def test_report_merges_batches(batches, tmp_path, capfd) -> None:
     assert run(["query", "report", *batches, "--title", "Mine & yours"]) == 0
     out = tmp_path / "out"
-    names = ["failed.tsv", "hits.bed", "hits.gff3", "hits.m8", "hits.tsv", "report.html", "rhoma_queries_mqc.tsv"]
-    assert sorted(path.name for path in out.iterdir()) == names
+    tables = ["failed.tsv", "hits.bed", "hits.gff3", "hits.m8", "hits.tblout", "hits.tsv"]
+    assert sorted(path.name for path in out.iterdir()) == [*tables, "report.html", "rhoma_queries_mqc.tsv"]
     text = (out / "report.html").read_text()
     assert "<h1>Mine &amp; yours</h1>" in text
     assert (out / "failed.tsv").read_text() == "query\treason\nbroken\tout of memory\n"

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.tool("cmbuild", "cmalign", "cmsearch")
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 TABLES = {
-    *("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "msa.tsv", "skipped_records.tsv"),
+    *("hits.tsv", "hits.m8", "hits.tblout", "hits.gff3", "hits.bed", "msa.tsv", "skipped_records.tsv"),
     *("report.html", "rhoma_queries_mqc.tsv", "parameters.json", "versions.yml"),
 }
 PER_QUERY = {"homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "model.cm", "structure.svg"}
@@ -91,9 +91,7 @@ def finished(data: Path) -> Path:
 
 
 def test_one_command_leaves_what_the_pipeline_leaves(finished: Path) -> None:
-    assert {path.name for path in finished.iterdir()} == TABLES | {"queries"} | (
-        {"hits.tblout"} if (finished / "hits.tblout").exists() else set()
-    )
+    assert {path.name for path in finished.iterdir()} == TABLES | {"queries"}
     for query in ("alone", "tRNA_X63088"):
         assert {path.name for path in (finished / "queries" / query).iterdir()} == PER_QUERY
     hits = read_hits_tsv(finished / "hits.tsv")
@@ -131,7 +129,7 @@ def test_the_steps_of_the_pipeline_give_the_same(finished: Path, tmp_path: Path)
     report = ["--search", f"{steps}.found", "--msa", f"{steps}.msa", "--fasta", queries]
     assert run(["query", "report", *report, "--out", steps, "--quiet"]) == 0
     here, there = contents(anchored), contents(Path(steps))
-    for name in ("hits.tsv", "hits.m8", "msa.tsv"):
+    for name in ("hits.tsv", "hits.m8", "hits.tblout", "msa.tsv"):
         assert here[name] == there[name]
     aligned = contents(Path(f"{steps}.msa"))
     assert {name: text for name, text in here.items() if name.startswith("queries/")} == {

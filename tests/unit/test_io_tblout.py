@@ -2,18 +2,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from Bio import SearchIO
+
+from rhoma.errors import ArtefactError
+from rhoma.hits import Hit
 from rhoma.io.tblout import merge_tblout, write_tblout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_tables_are_joined_under_one_header_and_keep_every_target(tmp_path: Path) -> None:
-    write_tblout(tmp_path / "a", ["t - q - cm 1 9 1 9 + no 1 0.5 0.0 20.0 1e-3 ! -", "#t - q"])
-    write_tblout(tmp_path / "b", [])
-    write_tblout(tmp_path / "c", ["//u - r"])
+def hit(query: str, target: str, strand: str = "+", evalue: float = 1e-9, source: str = "profile") -> Hit:
+    return Hit(query, target, strand, 3, 70, 101, 168, 68, 0.9, 0.5, 9.0, 41.25, evalue, source, gc=0.456)
+
+
+HITS = [
+    hit("q", "near"),
+    hit("q", "a.target.with.a.very.long.name/1-100", "-", 1e-5, "cm"),
+    hit("q", "#odd", evalue=0.5),
+    hit("an.even.longer.name.of.a.query;$(x)", "//u"),
+]
+
+
+def test_an_independent_reader_finds_what_was_written(tmp_path: Path) -> None:
+    write_tblout(tmp_path / "hits.tblout", HITS, evalue=1e-3)
+    other, q = SearchIO.parse(tmp_path / "hits.tblout", "infernal-tab")
+    assert [(r.id, [h.id for h in r]) for r in (other, q)] == [
+        ("an.even.longer.name.of.a.query;$(x)", ["//u"]),
+        ("q", ["near", "a.target.with.a.very.long.name/1-100", "%23odd"]),
+    ]
+    near, far, odd = (h[0] for h in q)
+    # this reader leaves starts as they stand, and has the strand apart
+    assert (near.query_start, near.query_end, near.hit_start, near.hit_end) == (3, 70, 101, 168)
+    assert (far.hit_start, far.hit_end, far[0].hit_strand) == (101, 168, -1)
+    assert (near.model, far.model, near.truncated, far.truncated) == ("hmm", "cm", "-", "no")
+    assert (near.bitscore, near.evalue, near.gc, near.bias) == (41.2, 1e-9, 0.46, 0.0)
+    assert [one.is_included for one in (near, far, odd)] == [True, True, False]
+
+
+def test_columns_are_as_wide_as_their_widest_cell(tmp_path: Path) -> None:
+    write_tblout(tmp_path / "hits.tblout", HITS, evalue=1e-3)
+    header, rule, *rows = (tmp_path / "hits.tblout").read_text().splitlines()
+    ends = [place for place, letter in enumerate(rule) if letter == " "]
+    assert len(ends) == 17
+    assert all(line[end] == " " for line in (header, *rows) for end in ends)
+    assert all(line[end - 1] != " " or line[end + 1] != " " for line in rows for end in ends[9:10])
+
+
+def test_tables_are_joined_under_one_header_sorted_by_query(tmp_path: Path) -> None:
+    write_tblout(tmp_path / "a", HITS[:3], evalue=1e-3)
+    write_tblout(tmp_path / "b", [], evalue=1e-3)
+    write_tblout(tmp_path / "c", HITS[3:], evalue=1e-3)
+    write_tblout(tmp_path / "whole", HITS, evalue=1e-3)
     merge_tblout([tmp_path / "a", tmp_path / "b", tmp_path / "c"], tmp_path / "all")
-    header, *rows = (tmp_path / "all").read_text().splitlines()
-    assert header.startswith("#target name accession query name")
-    assert [row.split()[0] for row in rows] == ["t", "%23t", "//u"]
-    assert (tmp_path / "b").read_text() == f"{header}\n"
+    assert (tmp_path / "all").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert len((tmp_path / "b").read_text().splitlines()) == 2
+    assert list(SearchIO.parse(tmp_path / "b", "infernal-tab")) == []
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("t - q - cm 1 9\n")
+    with pytest.raises(ArtefactError, match="line 1 has 7 cells"):
+        merge_tblout([tmp_path / "a"], tmp_path / "all")

@@ -137,8 +137,8 @@ def test_depth_counts_the_querys_columns(batches) -> None:
 
 def test_merged_tables(batches, tmp_path) -> None:
     search, msa, fasta = batches
-    for number, directory in enumerate(search):
-        write_tblout(directory / "hits.tblout", [f"row{number}"])
+    for directory in search:
+        write_tblout(directory / "hits.tblout", read_hits_tsv(directory / "hits.tsv"), evalue=1e-3)
     out = tmp_path / "out"
     out.mkdir()
     merge_tables(search, collect(search, msa, fasta=[fasta]), out)
@@ -147,7 +147,7 @@ def test_merged_tables(batches, tmp_path) -> None:
     names = [one.query for one in read_hits_tsv(out / "hits.tsv")]
     assert names == sorted([NASTY, "alpha", "zeta", "zeta"])
     assert [line.split("\t")[0] for line in (out / "hits.m8").read_text().splitlines()] == names
-    assert (out / "hits.tblout").read_text().splitlines()[1:] == ["row0", "row1"]
+    assert [line.split()[2] for line in (out / "hits.tblout").read_text().splitlines()[2:]] == names
     assert [row.query for row in read_quality(out / "msa.tsv")] == ["none", "zeta", NASTY, "alpha"]
 
 

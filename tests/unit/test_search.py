@@ -296,7 +296,7 @@ def test_the_same_bytes_for_any_number_of_threads(database: Database, toy_embedd
         results = searcher.search(queries, SearchConfig(effort="fast", threads=threads))
         write_results(tmp_path / str(threads), results, labels={"fam1": ("RF1", "")})
     names = sorted(p.relative_to(tmp_path / "1") for p in (tmp_path / "1").rglob("*") if p.is_file())
-    assert len(names) == 11
+    assert len(names) == 12
     assert sorted(p.relative_to(tmp_path / "3") for p in (tmp_path / "3").rglob("*") if p.is_file()) == names
     for name in names:
         if name.name != "timings.tsv":

@@ -153,7 +153,7 @@ def search(
         progress("searched", quiet=quiet) as tell,
     ):
         results = searcher.search(queries, config, store=store, anchors=anchors, progress=tell)
-    write_results(out, results, labels=families)
+    write_results(out, results, labels=families, evalue=evalue)
     log_troubles(results)
     found = sum(any(hit.evalue <= evalue for hit in result.hits) for result in results)
     logger.info("%s: %d queries, %d with homologs (E-value up to %g)", out, len(results), found, evalue)

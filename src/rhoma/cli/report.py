@@ -45,8 +45,8 @@ def report(
 ) -> None:
     """Merge the outputs of all batches, and write the report.
 
-    Writes hits.tsv, hits.m8, hits.gff3, hits.bed, hits.tblout (where a covariance model scored), failed.tsv
-    (where a search failed), skipped_records.tsv (where it was given), msa.tsv, rhoma_queries_mqc.tsv (for
+    Writes hits.tsv, hits.m8, hits.tblout, hits.gff3, hits.bed, failed.tsv (where a query
+    failed), skipped_records.tsv (where it was given), msa.tsv, rhoma_queries_mqc.tsv (for
     MultiQC) and report.html, which needs no other file and no network, into OUT.
 
     For example: query report --search hits/ --msa msa/ --fasta queries.fasta --out out/

@@ -24,26 +24,23 @@ if TYPE_CHECKING:
 def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
     """Writes the tables of all batches and returns their paths.
 
-    ``hits.tsv``, ``hits.m8``, ``hits.gff3`` and ``hits.bed`` always, ``hits.tblout``, ``failed.tsv``,
+    ``hits.tsv``, ``hits.m8``, ``hits.tblout``, ``hits.gff3`` and ``hits.bed`` always, ``failed.tsv``,
     ``skipped_records.tsv`` and ``msa.tsv`` where there is something to write.
 
-    The rows of the first two are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
+    The rows of the first three are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
 
     Args:
         search: output directories of searches.
         run: the same run, as collected.
         out: an existing directory.
     """
-    written = [out / name for name in ("hits.tsv", "hits.m8", "hits.gff3", "hits.bed")]
+    written = [out / name for name in ("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "hits.tblout")]
     hits = [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")]
     write_hits_tsv(written[0], hits)
     merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], written[1])
     write_gff3(written[2], hits)
     write_bed(written[3], hits)
-    tables = [path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()]
-    if tables:
-        written.append(out / "hits.tblout")
-        merge_tblout(tables, written[-1])
+    merge_tblout([path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()], written[4])
     if run.failed:
         written.append(out / FAILED)
         write_failed(written[-1], run.failed)

@@ -238,7 +238,7 @@ class SearchRun:
                     anchors = searcher.anchors(records, threads=self.search.threads)
                     told = partial(_told, tell, done, total)
                     results = searcher.search(records, self.search, anchors=anchors, progress=told)
-                    write_results(directory, results, labels=labels)
+                    write_results(directory, results, labels=labels, evalue=self.search.evalue)
                     log_troubles(results)
                 done += len(records)
 

@@ -1,7 +1,7 @@
 """The files that the search of a batch of queries leaves.
 
-``hits.tsv``, ``hits.m8``, ``hits.gff3``, ``hits.bed``, ``rounds.tsv``, ``failed.tsv``, ``alignments/<query>.sto`` and,
-where a covariance model scored, ``hits.tblout`` depend on the input alone; ``timings.tsv`` does not.
+``hits.tsv``, ``hits.m8``, ``hits.tblout``, ``hits.gff3``, ``hits.bed``, ``rounds.tsv``, ``failed.tsv`` and
+``alignments/<query>.sto`` depend on the input alone; ``timings.tsv`` does not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 def write_results(
-    out: Path, results: Sequence[SearchResult], *, labels: Mapping[str, tuple[str, str]] | None = None
+    out: Path,
+    results: Sequence[SearchResult],
+    *,
+    labels: Mapping[str, tuple[str, str]] | None = None,
+    evalue: float = 1e-3,
 ) -> None:
     """Writes the files of a batch, all or none.
 
@@ -39,6 +43,7 @@ def write_results(
         out: Directory to make.
         results: One entry a query.
         labels: Family and clan by target.
+        evalue: Up to which hits are homologs (the mark of ``hits.tblout``).
 
     Raises:
         InputError: When ``out`` is in use or cannot be written.
@@ -49,9 +54,7 @@ def write_results(
         write_m8(work / "hits.m8", hits)
         write_gff3(work / "hits.gff3", hits)
         write_bed(work / "hits.bed", hits)
-        lines = [line for result in results for line in result.cm_lines]
-        if lines:
-            write_tblout(work / "hits.tblout", lines)
+        write_tblout(work / "hits.tblout", hits, evalue=evalue)
         write_failed(work / FAILED, [(result.query, result.failure) for result in results if result.failure])
         write_rounds(
             work / ROUNDS,

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from rhoma.sequences import Record
 
 
+_GC = np.frombuffer(b"GC", dtype=np.uint8)
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """What is known of a query after its search.
@@ -40,7 +43,6 @@ class SearchResult:
         alignment: The query and its homologs; the query alone where there is none.
         rounds: (number of the tile, what the round did), in order.
         seconds: Seconds by stage.
-        cm_lines: What covariance models scored, in the columns of Infernal's tables.
         failure: Why the query could not be searched; empty where it was.
     """
 
@@ -49,7 +51,6 @@ class SearchResult:
     alignment: Alignment
     rounds: list[tuple[int, RoundStats]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    cm_lines: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -100,7 +101,7 @@ def _hits(query: Query, database: Database, one: Chain, size: float) -> list[Hit
     evalue, _ = evalue_of(one.log_pvalue, size)
     _, score = evalue_of(one.rank, size)
     low, high = one.span
-    length, identity, gapopens = _compared(query, database, one)
+    length, identity, gapopens, gc = _compared(query, database, one)
     cosine = _cosine(database, query.vectors, one)
     return [
         Hit(
@@ -119,20 +120,23 @@ def _hits(query: Query, database: Database, one: Chain, size: float) -> list[Hit
             evalue=evalue,
             source=one.source,
             gapopens=gapopens,
+            gc=gc,
         )
         for name in database.index.copies(one.sequence)
     ]
 
 
-def _compared(query: Query, database: Database, one: Chain) -> tuple[int, float, int]:
-    """Returns (columns, identity, runs of gaps) of the pairwise alignment of query and target."""
+def _compared(query: Query, database: Database, one: Chain) -> tuple[int, float, int, float]:
+    """Returns (columns, identity, runs of gaps, share of G and C of the target) of query and target aligned."""
     columns, letters = row_of(one, database)
     pairs = np.flatnonzero(columns >= 0)
     positions = columns[pairs].astype(np.int64)
     own = np.frombuffer(query.sequence.encode("ascii"), dtype=np.uint8)[positions]
     skipped, inserted = np.diff(positions) - 1, np.diff(pairs) - 1
     length = len(pairs) + int(skipped.sum()) + int(inserted.sum())
-    return length, float((own == letters[pairs]).sum()) / length, int((skipped > 0).sum() + (inserted > 0).sum())
+    identity = float((own == letters[pairs]).sum()) / length
+    gc = float(np.isin(letters, _GC).mean())
+    return length, identity, int((skipped > 0).sum() + (inserted > 0).sum()), gc
 
 
 def _cosine(database: Database, vectors: QueryVectors, one: Chain) -> float:

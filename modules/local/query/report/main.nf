@@ -18,7 +18,7 @@ process QUERY_REPORT {
     path 'report/hits.m8', emit: m8
     path 'report/hits.gff3', emit: gff3
     path 'report/hits.bed', emit: bed
-    path 'report/hits.tblout', emit: tblout, optional: true
+    path 'report/hits.tblout', emit: tblout
     path 'report/failed.tsv', emit: failed, optional: true
     path 'report/skipped_records.tsv', emit: skipped, optional: true
     path 'report/report.html', emit: report
@@ -41,7 +41,7 @@ process QUERY_REPORT {
     stub:
     """
     mkdir report
-    touch report/hits.tsv report/hits.m8 report/hits.gff3 report/hits.bed report/report.html report/msa.tsv \\
-        report/rhoma_queries_mqc.tsv
+    touch report/hits.tsv report/hits.m8 report/hits.tblout report/hits.gff3 report/hits.bed report/report.html \\
+        report/msa.tsv report/rhoma_queries_mqc.tsv
     """
 }
