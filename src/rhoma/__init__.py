@@ -11,9 +11,10 @@ Rooms, from the ground up; a room imports only lower ones:
 * ``search``: retrieve, score, iterate, chain, judge, align.
 * ``msa``: what is made of a query's homologs.
 * ``train``, ``evaluate``, ``report``: learning, measuring, showing.
+* ``run``: whole searches without Nextflow.
 * ``cli``: the typer applications that ``bin/`` and the ``rhoma`` command call.
 
-For Python, :class:`rhoma.Searcher` is the door.
+For Python, :class:`rhoma.Searcher` is the door; on the command line, ``rhoma search``.
 """
 
 from __future__ import annotations

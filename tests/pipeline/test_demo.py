@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,20 @@ def test_tables_agree(demo: Finished) -> None:
     # rows whose E-values round to the same digits stand in the order of the exact ones
     keys = [(row["query"], float(row["evalue"])) for row in rows]
     assert keys == sorted(keys)
+
+
+def test_the_command_without_nextflow_gives_the_same(demo: Finished, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from rhoma.cli import main; main()", "search", DEMO / "queries.fasta"]
+    options = ["--labels", DEMO / "labels.tsv", "--out", tmp_path / "out", "--threads", "2"]
+    subprocess.run([*command, DEMO / "database.fasta", *options], check=True)
+    here, there = ({p.relative_to(out): p.read_bytes() for p in _results(out)} for out in (tmp_path / "out", demo.out))
+    assert here == there
+
+
+def _results(out: Path) -> list[Path]:
+    """Returns all files of a run but those that tell how it was run."""
+    own = ("index", "pipeline_info", "report.html", "parameters.json", "versions.yml")
+    return [p for p in out.rglob("*") if p.is_file() and p.relative_to(out).parts[0] not in own]
 
 
 def test_resume_does_nothing_again(demo: Finished, nextflow: Nextflow) -> None:

@@ -166,6 +166,14 @@ class SearchRun:
         records, skipped = load_database(self.database, strict=self.strict)
         with stages("windows embedded") as tell:
             index = index_database(records, embedder, path, skipped=skipped, threads=self.search.threads, progress=tell)
+        counts = index.manifest
+        logger.info(
+            "%s: %d sequences, %d of them behind near copies, %d windows",
+            self.database,
+            counts.n_names,
+            counts.n_represented,
+            counts.n_windows,
+        )
         if index.mmseqs is None:
             logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
         with atomic_write(made) as draft:
