@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
-from rhoma.cli.options import MaxHomologs
+from rhoma.cli.options import AlignerOption, MaxHomologs
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +38,7 @@ def align(
             help="Leave out homologs more alike than this to a better one.",
         ),
     ] = 0.95,
-    aligner: Annotated[
-        Literal["auto", "cm", "linsi", "xinsi"],
-        typer.Option(
-            help="What aligns the core before the covariance model does: what suits it, the profile of the search, "
-            "MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod)."
-        ),
-    ] = "auto",
+    aligner: AlignerOption = "auto",
     mafft: Annotated[
         Path | None,
         typer.Option(help="Directory with MAFFT's alignments (<name>.afa) of the files of --prepare."),

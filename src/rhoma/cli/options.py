@@ -32,6 +32,14 @@ SearchSeed = Annotated[int, typer.Option("--seed", min=1, help="Seed of everythi
 MaxHomologs = Annotated[
     int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
 ]
+AlignerOption = Annotated[
+    Literal["auto", "cm", "linsi", "xinsi"],
+    typer.Option(
+        "--aligner",
+        help="What aligns the core before the covariance model does: what suits it, the profile of the search, "
+        "MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod).",
+    ),
+]
 QueryModel = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model bundle; default, the one that is shipped.")
 ]

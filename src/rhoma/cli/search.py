@@ -10,6 +10,7 @@ import typer
 
 from rhoma.cli.common import Device, ModelDir, Quiet, Strict, Threads, new_app, progress, set_up_logging, use_threads
 from rhoma.cli.options import (
+    AlignerOption,
     EffortOption,
     EvalueOption,
     Iterations,
@@ -50,7 +51,8 @@ def search(
     longest_shortlist: Annotated[
         int, typer.Option("--longest-shortlist", min=1, help="Windows that the list may grow to.")
     ] = 32_000,
-    max_homologs: MaxHomologs = 100,
+    max_homologs: MaxHomologs = 5_000,
+    aligner: AlignerOption = "auto",
     no_align: Annotated[bool, typer.Option("--no-align", help="Tables and report only, no alignments.")] = False,
     labels: Labels = None,
     strict: Strict = False,
@@ -98,7 +100,7 @@ def search(
         out,
         settings,
         max_homologs=max_homologs,
-        align=not no_align,
+        aligner=None if no_align else aligner,
         labels=labels,
         model=model,
         model_dir=model_dir,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
 class AlignConfig(BuildConfig):
     """Settings of the alignment step: those of an alignment, and of a batch.
 

@@ -25,6 +25,7 @@ from rhoma.io.failed import FAILED, read_failed
 from rhoma.io.hits import read_labels
 from rhoma.io.skipped import SKIPPED_RECORDS
 from rhoma.models.embedder import load_embedder
+from rhoma.msa import aligners
 from rhoma.msa.align import AlignConfig, align_batch
 from rhoma.report.page import PageConfig
 from rhoma.report.write import PAGE, write_report
@@ -59,7 +60,7 @@ class SearchRun:
         out: Directory of the results.
         search: Settings of the search; ``threads`` holds for all steps.
         max_homologs: Most homologs in an alignment.
-        align: Whether homologs are aligned.
+        aligner: What aligns homologs first (:class:`rhoma.msa.align.AlignConfig`); None leaves alignments out.
         labels: TSV of families and clans.
         model: Model bundle; None is the shipped one.
         model_dir: Directory of public models' weights.
@@ -74,8 +75,8 @@ class SearchRun:
     database: Path
     out: Path
     search: SearchConfig
-    max_homologs: int = 100
-    align: bool = True
+    max_homologs: int = 5_000
+    aligner: Literal["auto", "cm", "linsi", "xinsi"] | None = "auto"
     labels: Path | None = None
     model: Path | None = None
     model_dir: Path | None = None
@@ -128,10 +129,10 @@ class SearchRun:
         return read_failures(self.out)
 
     def _check_tools(self) -> None:
-        programs = ["cmbuild", "cmsearch"] if self.search.effort != "fast" else []
-        programs += ["cmbuild", "cmalign"] if self.align else []
-        for program in programs:
+        for program in ("cmbuild", "cmsearch") if self.search.effort != "fast" else ():
             tools.require(program)
+        if self.aligner is not None:
+            aligners.require(self.aligner)
 
     def _parameters(self, queries: Sequence[Record | Skipped], embedder: Embedder) -> str:
         """Returns all that the results depend on, as the text of ``parameters.json``."""
@@ -147,7 +148,7 @@ class SearchRun:
             "model": embedder.name,
             "model_sha256": embedder.sha256,
             "strict": self.strict,
-            "align": self.align,
+            "aligner": self.aligner,
             "max_homologs": self.max_homologs,
             "batch_size": self.batch_size,
             "version": __version__,
@@ -192,13 +193,14 @@ class SearchRun:
         """Searches and aligns batch by batch, and writes the report."""
         batches = sorted((scratch / "prepared" / "batches").glob("*.fasta"))
         found = [scratch / f"{batch.stem}.search" for batch in batches]
-        aligned = [scratch / f"{batch.stem}.aligned" for batch in batches] if self.align else []
+        aligned = [scratch / f"{batch.stem}.aligned" for batch in batches] if self.aligner else []
         parts = [records[start : start + self.batch_size] for start in range(0, len(records), self.batch_size)]
         with stages("queries searched") as tell:
             self._search(list(zip(parts, found, strict=True)), index, embedder, tell)
         config = AlignConfig(
             evalue=self.search.evalue,
             max_homologs=self.max_homologs,
+            aligner=self.aligner or "auto",
             threads=self.search.threads,
             seed=self.search.seed,
         )
