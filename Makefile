@@ -12,7 +12,7 @@ RFAM ?= ../shared/data/rfam
 # A worker a core, each with one thread; tests that share a run of Nextflow go to one worker.
 PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
-.PHONY: demo test setup setup-dev lint style types workflows shell unit pipeline benchmark locks
+.PHONY: demo test test-charliecloud setup setup-dev lint style types workflows shell unit pipeline benchmark locks
 
 demo: setup
 	nextflow run main.nf -profile demo
@@ -31,8 +31,8 @@ setup-dev:
 lint: style types workflows shell
 
 style:
-	ruff check src tests bin
-	ruff format --check src tests bin
+	ruff check src tests bin setup
+	ruff format --check src tests bin setup
 
 types:
 	mypy
@@ -41,7 +41,7 @@ workflows:
 	nextflow lint main.nf nextflow.config conf modules subworkflows workflows tests/pipeline
 
 shell:
-	@if command -v shellcheck >/dev/null; then shellcheck setup/install.sh setup/nextflow/nextflow .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck containers/directory.sh setup/install.sh setup/nextflow/nextflow .ci/run tests/pipeline/one_node/*.sh; \
 	else echo "shellcheck is not installed: skipped"; fi
 
 unit:
@@ -50,12 +50,21 @@ unit:
 pipeline:
 	$(PYTEST) tests/pipeline
 
+# as root, with Charliecloud and mmdebstrap
+test-charliecloud: setup-dev
+	test -d build/image || PATH=$$PATH:/usr/sbin containers/directory.sh $(CURDIR)/build/image
+	RHOMA_IMAGE=$(CURDIR)/build/image $(PYTEST) tests/pipeline/test_charliecloud.py
+
 benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
 	cp benchmark/$(PRESET)/benchmark.md docs/benchmark.md
 
-# run.lock and gpu.lock take their versions from dev.lock, so all agree; the extra gpu replaces what the others have
+# all take their versions from dev.lock, so all agree; in gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt is
+# run.lock without checksums, which conda cannot take beside the package itself
+LOCK = uv pip compile --quiet --python-version 3.11
 locks:
-	uv pip compile --quiet --python-version 3.11 --extra train --extra hub --group dev pyproject.toml -o requirements/dev.lock
-	uv pip compile --quiet --python-version 3.11 -c requirements/dev.lock pyproject.toml -o requirements/run.lock
-	uv pip compile --quiet --python-version 3.11 -c requirements/dev.lock requirements/gpu.in -o requirements/gpu.lock
+	$(LOCK) --generate-hashes --extra train --extra hub --group dev pyproject.toml -o requirements/dev.lock
+	$(LOCK) --generate-hashes -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+	$(LOCK) --generate-hashes -c requirements/dev.lock --extra train --extra hub --extra gpu \
+		--no-emit-package faiss-cpu pyproject.toml -o requirements/gpu.lock
+	$(LOCK) --no-annotate --no-header -c requirements/dev.lock pyproject.toml -o requirements/versions.txt

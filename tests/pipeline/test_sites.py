@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,14 @@ def test_profiles_of_schedulers_leave_the_limits_of_others_alone(nextflow: Nextf
         assert line in done.stdout.splitlines()
 
 
+@pytest.mark.parametrize("parser", ["v1", "v2"])
+def test_profiles_of_institutions(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    (tmp_path / "nfcore_custom.config").write_text("profiles { ours { process.queue = 'blue' } }\n")
+    arguments = ("--version", "-profile", "ours", "--custom_config_base", tmp_path)
+    done = nextflow.run(*arguments, cwd=tmp_path / "run", parser=parser)
+    assert done.returncode == 0, done.stdout
+
+
 def test_neither_a_home_nor_a_locale_is_needed(tmp_path: Path) -> None:
     """The launcher that the set-up installs, in a directory whose name is not ASCII."""
     jars = ROOT / ".tools" / "nextflow"
@@ -84,3 +93,78 @@ def test_neither_a_home_nor_a_locale_is_needed(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "  - --index 'gone': there is no such directory\n" in done.stdout
     assert "Exception" not in done.stdout + done.stderr
+
+
+JAVA = """#!/bin/bash
+# stands for java: tells its release, and in place of running Nextflow the variables that Nextflow would see
+if [ "$1" = -version ]; then echo 'openjdk version "17.0.9"' >&2; exit; fi
+env | grep -E '^(NXF_OFFLINE|NXF_PLUGINS_[A-Z]*|TOWER_ACCESS_TOKEN)='
+exit 0
+"""
+CLOSED = {"NXF_OFFLINE=true", "NXF_PLUGINS_DEFAULT=false", "NXF_PLUGINS_ALLOWED="}
+FETCHED = {"NXF_OFFLINE=false"}
+REACHED = {"NXF_PLUGINS_INDEX_URL": "file:///dev/null"}
+UNREACHED = {"NXF_PLUGINS_INDEX_URL": "file:///nowhere/plugins.json"}
+# name: (arguments, environment, what Nextflow sees of plugins, or what the launcher says)
+PLUGINS: dict[str, tuple[list[str], dict[str, str], set[str] | str]] = {
+    "none": (["run", "main.nf", "--outdir", "s3"], UNREACHED, CLOSED),
+    "config": (["config", ".", "-profile", "awsbatch"], {}, CLOSED),
+    "cloud": (["run", "main.nf", "-profile", "awsbatch,test"], REACHED, FETCHED),
+    "platform": (["run", "main.nf", "-with-tower"], REACHED, FETCHED),
+    "site": (["-c", "site.config", "run", "main.nf"], REACHED, FETCHED),
+    "cloud out of reach": (["run", "main.nf", "-profile", "awsbatch"], UNREACHED, "wants nf-amazon@2.15.0, and"),
+    "wave out of reach": (["run", "main.nf", "-with-wave"], UNREACHED, "wants nf-wave@1.12.1, and"),
+    "bucket offline": (
+        ["run", "main.nf", "-w", "gs://b/w"],
+        {**REACHED, "NXF_OFFLINE": "true"},
+        "wants nf-google@1.21.0",
+    ),
+    "cloud, brought": (
+        ["run", "main.nf", "-profile", "awsbatch"],
+        {"NXF_PLUGINS_DIR": "brought"},
+        {"NXF_OFFLINE=true", "NXF_PLUGINS_DIR=brought"},
+    ),
+    "token": (["run", "main.nf"], {"TOWER_ACCESS_TOKEN": "x"}, CLOSED),
+    "online": (["run", "main.nf"], {"NXF_OFFLINE": "false"}, {"NXF_OFFLINE=false"}),
+}
+
+
+@pytest.mark.tool("curl")
+@pytest.mark.parametrize("name", PLUGINS)
+def test_plugins_come_where_they_can_be_had(tmp_path: Path, name: str) -> None:
+    """The launcher with a stand-in for Java, a file for the registry of plugins and a directory of plugins."""
+    arguments, environment, expected = PLUGINS[name]
+    java = tmp_path / "java" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(JAVA)
+    java.chmod(0o755)
+    for path in ("jars/nextflow-25.04.2.jar", "brought/nf-amazon-2.15.0/classes"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "site.config").write_text("process.executor = 'google-batch'\n")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("NXF_", "TOWER_"))}
+    mine = {"RHOMA_NEXTFLOW_JARS": "jars", "NXF_JAVA_HOME": str(java.parents[1]), "NXF_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [ROOT / "setup" / "nextflow" / "nextflow", *arguments],
+        cwd=tmp_path,
+        env=kept | mine | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if isinstance(expected, str):
+        assert done.returncode == 1
+        assert expected in done.stderr
+        assert "NXF_PLUGINS_DIR=" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert set(done.stdout.split()) == expected
+
+
+def test_the_launcher_knows_the_plugins_of_its_nextflow() -> None:
+    jars = list((ROOT / ".tools" / "nextflow").glob("nextflow-*.jar"))
+    if not jars:
+        pytest.skip("the set-up has installed no launcher: Nextflow was there")
+    with zipfile.ZipFile(jars[0]) as archive:
+        theirs = archive.read("META-INF/plugins-info.txt").decode().split()
+    assert (ROOT / "setup" / "nextflow" / "plugins.txt").read_text().split() == theirs

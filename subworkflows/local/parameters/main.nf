@@ -325,7 +325,7 @@ def readParameters(given, projectDir) {
 
 // Returns the parameters that change no result: the same search gives the same report, wherever it goes.
 def unreported() {
-    return ['help', 'version', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index']
+    return ['help', 'version', 'custom_config_base', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index']
 }
 
 // Returns a field of CSV.

@@ -1,0 +1,129 @@
+"""A real Slurm of one node: the demo and a sharded index in jobs, cards, arrays, jobs that are cancelled, resume."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import DEMO, results, trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Finished, Nextflow
+
+HERE = Path(__file__).parent
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(
+        any(shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None for name in ("slurmctld", "slurmd")),
+        reason="Slurm is missing (on Debian: apt-get install slurmctld slurmd slurm-client)",
+    ),
+]
+SITE = """
+executor { pollInterval = '1 sec'; queueStatInterval = '1 sec' }
+process { withLabel: process_gpu { queue = 'gpu' } }
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yields the file of a site's settings, Slurm being up for the programs on PATH."""
+    directory = tmp_path_factory.mktemp("slurm")
+    with socket.socket() as probe, pytest.MonkeyPatch.context() as patch:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        patch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+        patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
+        # by its name squeue is asked for a user's jobs
+        patch.setenv("USER", getpass.getuser())
+        # a daemon holds on to a pipe: no capture
+        with (directory / "up.log").open("w") as log:
+            up = subprocess.run(
+                [HERE / "one_node" / "up.sh", directory, str(port)], stdout=log, stderr=log, check=False
+            )
+        try:
+            assert up.returncode == 0, (directory / "up.log").read_text()
+            (directory / "site.config").write_text(SITE)
+            yield directory / "site.config"
+        finally:
+            subprocess.run([HERE / "one_node" / "down.sh", directory], check=False)
+
+
+def _wrappers(launch: Path) -> dict[str, str]:
+    """Returns the text of the job scripts by process and tag; of several attempts one."""
+    texts = [path.read_text() for path in launch.glob("work/*/*/.command.run")]
+    return {text.split("### name: '")[1].split("'")[0].split(":")[-1]: text for text in texts}
+
+
+@pytest.mark.tool("mmseqs", "mafft", "cmalign")
+def test_the_demo_in_jobs_one_of_which_is_cancelled(
+    demo: Finished, nextflow: Nextflow, slurm: Path, tmp_path: Path
+) -> None:
+    arguments = ("-c", slurm, "-profile", "slurm,test", "--outdir", "out", "--save_index")
+    cancelled = tmp_path / "cancelled"
+    # the first search to begin is ended from outside, as by an administrator
+    (tmp_path / "cancel.config").write_text(
+        f"process {{ withName: 'QUERY_SEARCH' {{ beforeScript = 'export PATH=\"{Path(sys.executable).parent}:$PATH\"; "
+        f"mkdir {cancelled} 2> /dev/null && scancel $SLURM_JOB_ID && sleep 60; true' }} }}\n"
+    )
+    done = nextflow.run("-c", tmp_path / "cancel.config", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert cancelled.exists()
+    searches = [task for task in trace(tmp_path) if "QUERY_SEARCH" in task["name"]]
+    assert [task["status"] for task in searches] == ["FAILED", "COMPLETED"]
+    assert results(tmp_path / "out") == results(demo.out)
+    jobs = [task["native_id"] for task in trace(tmp_path)]
+    assert len(set(jobs)) == len(jobs)
+    done = nextflow.run(*arguments, "-resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert {task["status"] for task in trace(tmp_path) if "QUERY_SEARCH" not in task["name"]} == {"CACHED"}
+    assert results(tmp_path / "out") == results(demo.out)
+
+
+def test_cards_go_to_embedding_alone_and_shards_in_an_array(nextflow: Nextflow, slurm: Path, tmp_path: Path) -> None:
+    database = DEMO / "database.fasta"
+    done = nextflow.run(
+        *("-stub-run", "-c", slurm, "-profile", "slurm,gpu,test", "--workflow", "index", "--database", database),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+    wrappers = _wrappers(tmp_path)
+    with_card = {name for name, text in wrappers.items() if "#SBATCH --gres=gpu:1" in text}
+    assert {name.split(" ")[0] for name in with_card} == {"EMBED"}
+    assert all(re.search("^#SBATCH -p gpu$", wrappers[name], re.MULTILINE) for name in with_card)
+    assert not any("-p gpu" in text for name, text in wrappers.items() if name not in with_card)
+    arrays = {task["native_id"] for task in trace(tmp_path, "results") if "INDEX_SEGMENT" in task["name"]}
+    (array,) = {native.split("_")[0] for native in arrays}
+    assert arrays == {f"{array}_0", f"{array}_1"}
+
+
+def test_exit_status_of_jobs(nextflow: Nextflow, slurm: Path, tmp_path: Path) -> None:
+    """Killed jobs are tried again with more time and memory; others are not."""
+    root = HERE.parents[1]
+    configs = [root / "conf" / "base.config", root / "conf" / "slurm.config", slurm]
+    (tmp_path / "small.config").write_text("process.resourceLimits = [cpus: 2, memory: 2.GB, time: 5.h]\n")
+    options = [text for path in [*configs, tmp_path / "small.config"] for text in ("-c", path)]
+    done = nextflow(*options, "run", HERE / "exits.nf", "-with-trace", "trace.txt", cwd=tmp_path)
+    assert done.returncode == 1
+    rows = [line.split("\t") for line in (tmp_path / "trace.txt").read_text().splitlines()[1:]]
+    states: dict[str, list[str]] = {}
+    for row in rows:
+        states.setdefault(row[3], []).append(row[4])
+    assert states.pop("NOT_AGAIN") == ["FAILED"]
+    assert states.pop("AGAIN (0)") == ["COMPLETED"]
+    assert states == {f"AGAIN ({code})": ["FAILED", "COMPLETED"] for code in (137, 140, 143)}
+    jobs = [path.read_text() for path in tmp_path.glob("work/*/*/.command.run")]
+    times = [re.findall(r"^#SBATCH -t (\S+)$", job, re.MULTILINE) for job in jobs if "NOT_AGAIN" in job]
+    assert times == [["04:00:00"]]
