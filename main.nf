@@ -6,6 +6,7 @@ include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflow
 include { RUN_RECORDS                                      } from './subworkflows/local/run_records'
 include { EVALUATE                                         } from './workflows/evaluate'
 include { INDEX                                            } from './workflows/index'
+include { MSA                                              } from './workflows/msa'
 include { SEARCH                                           } from './workflows/search'
 include { TRAIN                                            } from './workflows/train'
 
@@ -34,6 +35,9 @@ workflow {
                 encoder = TRAIN.out.bundle.map { bundle -> encoderOf(bundle, settings.model_weights, '') }
                 EVALUATE(settings, encoder, TRAIN.out.rfam, TRAIN.out.split, settings.evaluation)
             }
+        }
+        else if (settings.workflow == 'msa') {
+            MSA(settings)
         }
         else if (settings.workflow == 'search') {
             if (settings.database) {

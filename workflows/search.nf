@@ -5,8 +5,10 @@ include { MAFFT_ALIGN            } from '../modules/local/mafft/align'
 include { MAFFT_CHECK            } from '../modules/local/mafft/check'
 include { MMSEQS_SEARCH          } from '../modules/local/mmseqs/search'
 include { QUERY_ALIGN            } from '../modules/local/query/align'
+include { QUERY_ANNOTATE         } from '../modules/local/query/annotate'
 include { QUERY_HOMOLOGS         } from '../modules/local/query/homologs'
 include { QUERY_PREPARE          } from '../modules/local/query/prepare'
+include { QUERY_PRESS            } from '../modules/local/query/press'
 include { QUERY_REPORT           } from '../modules/local/query/report'
 include { QUERY_SEARCH           } from '../modules/local/query/search'
 include { QUERY_VERDICT          } from '../modules/local/query/verdict'
@@ -29,7 +31,18 @@ workflow SEARCH {
     labels = settings.labels ? file(settings.labels, glob: false) : []
     QUERY_SEARCH(retrieved, index, labels, settings.search_options)
 
-    found = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
+    if (settings.rfam_cm) {
+        QUERY_PRESS(file(settings.rfam_cm, glob: false))
+        clans = settings.rfam_clanin ? file(settings.rfam_clanin, glob: false) : []
+        searched = batches.join(QUERY_SEARCH.out.found, failOnDuplicate: true)
+        QUERY_ANNOTATE(searched, index, QUERY_PRESS.out.pressed.first(), clans, settings.annotate_options)
+        results = QUERY_ANNOTATE.out.found
+    }
+    else {
+        results = QUERY_SEARCH.out.found
+    }
+
+    found = batches.join(results, failOnDuplicate: true)
     if (settings.aligner in ['auto', 'cm']) {
         mafft = found.map { meta, _fasta, _found -> [meta, []] }
     }
@@ -46,7 +59,7 @@ workflow SEARCH {
     // sorted, so that a resumed run finds its report; empty lists where every query was skipped
     QUERY_REPORT(
         inOrder(batches),
-        inOrder(QUERY_SEARCH.out.found),
+        inOrder(results),
         inOrder(QUERY_ALIGN.out.aligned),
         QUERY_PREPARE.out.skipped,
         left_out,
@@ -54,7 +67,7 @@ workflow SEARCH {
         settings.evalue,
     )
     // everything is published by then: queries that failed do not take the others' results with them
-    QUERY_VERDICT(QUERY_REPORT.out.failed)
+    QUERY_VERDICT(QUERY_REPORT.out.failed, 'queries could not be searched')
     hits = QUERY_REPORT.out.hits
     report = QUERY_REPORT.out.report
 

@@ -12,7 +12,9 @@ is worth.
 
 from __future__ import annotations
 
+import gzip
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from rhoma import tools
 from rhoma.alignment import Alignment, ungapped
+from rhoma.errors import InputError
 from rhoma.io.stockholm import format_stockholm, parse_stockholm
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ ECMLI    0.64537    -4.35897     4.09652     1600000      281252  0.004267
 ECMGI    0.41538   -11.77572    -1.10020     1600000       33721  0.011862
 """
 _VOLATILE = re.compile(r"^(DATE|COM)\b.*\n", re.MULTILINE)
+# The library of models in a directory of :func:`press`.
+PRESSED = "models.cm"
 _MODEL, _TARGETS, _TABLE, _ALIGNED = "model.cm", "targets.fa", "hits.tbl", "hits.sto"
 
 
@@ -207,3 +212,102 @@ def align(
     rows = dict(zip(aligned.names, aligned.rows, strict=True))
     ordered = tuple(rows[f"s{i}"] for i in range(len(alignment.rows)))
     return Alignment(alignment.names, ordered, aligned.ss_cons, aligned.rf)
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyMatch:
+    """A stretch of a sequence that a family's model scores at or above its gathering threshold.
+
+    Attributes:
+        name: Name of the sequence.
+        family: Name of the model.
+        accession: Its accession, such as ``RF00005``; empty where it has none.
+        clan: Its clan; empty where it is in none, or no clans were given.
+        strand: ``+`` or ``-``.
+        start: First position on the + strand, 0-based.
+        end: End on the + strand, exclusive.
+        bits: Bit score.
+    """
+
+    name: str
+    family: str
+    accession: str
+    clan: str
+    strand: str
+    start: int
+    end: int
+    bits: float
+
+
+def press(models: Path, out: Path) -> None:
+    """Writes a library of models and the files that ``cmscan`` reads it by (``cmpress``) into a directory.
+
+    Args:
+        models: One file of many calibrated models, plain or gzip.
+        out: An existing, empty directory; the library is called ``models.cm`` there.
+
+    Raises:
+        InputError: The file is missing, or its models have no gathering thresholds.
+        ToolError: cmpress is missing or has failed, for models that are not calibrated among others.
+    """
+    library = out / PRESSED
+    if not models.is_file():
+        raise InputError("no such file", path=models, remedy="give Rfam.cm, or a file of other calibrated models")
+    with models.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(models, "rb") if packed else models.open("rb") as source, library.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    with library.open("rb") as handle:
+        if not any(line.startswith(b"GA ") for line in handle):
+            remedy = "give Rfam.cm, or models with lines 'GA'"
+            raise InputError("its models have no gathering thresholds", path=models, remedy=remedy)
+    tools.run(["cmpress", "-F", PRESSED], cwd=out)
+
+
+def scan(
+    pressed: Path,
+    sequences: Sequence[tuple[str, str]],
+    *,
+    clans: Path | None = None,
+    threads: int = 1,
+    timeout: float | None = None,
+) -> list[FamilyMatch]:
+    """Returns what a library of models says of sequences: matches at or above the gathering thresholds, best first.
+
+    Rfam's own settings (``--cut_ga --rfam --nohmmonly``). Of overlapping matches on one strand the best stays; with
+    clans, of those within a clan.
+
+    Args:
+        pressed: Directory that :func:`press` has filled.
+        sequences: (name, letters).
+        clans: Table of clans and their families (Rfam.clanin).
+        threads: For ``--cpu``.
+        timeout: Limit in seconds.
+
+    Raises:
+        ToolError: cmscan is missing, has failed or has run past the limit.
+    """
+    if not sequences:
+        return []
+    with tempfile.TemporaryDirectory(prefix="rhoma-cm-") as place:
+        work = Path(place)
+        for path in sorted(pressed.glob(f"{PRESSED}*")):
+            (work / path.name).symlink_to(path.resolve())
+        (work / _TARGETS).write_text("".join(f">{n}\n{letters}\n" for n, (_, letters) in enumerate(sequences)))
+        options = ["--cut_ga", "--rfam", "--nohmmonly", "--noali", "--fmt", "2", "--oskip"]
+        if clans is not None:
+            (work / "clans").symlink_to(clans.resolve())
+            options += ["--clanin", "clans", "--oclan"]
+        command = ["cmscan", *options, "--cpu", str(_workers(threads)), "--tblout", _TABLE, "-o", "out"]
+        tools.run([*command, PRESSED, _TARGETS], cwd=work, timeout=timeout)
+        lines = (work / _TABLE).read_text(encoding="utf-8").splitlines()
+    matches = []
+    for line in lines:
+        if line.startswith("#"):
+            continue
+        cells = line.split()
+        name = sequences[int(cells[3])][0]
+        family, accession, clan = (cells[column].removeprefix("-") for column in (1, 2, 5))
+        low, high = sorted((int(cells[9]), int(cells[10])))
+        matches.append(FamilyMatch(name, family, accession, clan, cells[11], low - 1, high, float(cells[16])))
+    return sorted(matches, key=lambda match: (-match.bits, match.name, match.start, match.family))

@@ -26,7 +26,16 @@ EVALUE = 1e-3
 # too far apart to be found all from one of them
 WANTED = {"tRNA": (0.4, 0.85), "RNaseP": (1.0, 1.0), "U1": (0.95, 1.0)}
 QUERIES = [line[1:].split()[0] for line in (DEMO / "queries.fasta").read_text().splitlines() if line.startswith(">")]
-PER_QUERY = {"homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "model.cm", "structure.svg"}
+PER_QUERY = {
+    "homologs.fasta",
+    "msa.sto",
+    "msa.a3m",
+    "msa.aln",
+    "af3.json",
+    "covariation.tsv",
+    "model.cm",
+    "structure.svg",
+}
 
 
 def _records(path: Path) -> list[tuple[str, str]]:

@@ -65,11 +65,36 @@ def test_index_of_its_own(nextflow: Nextflow, tmp_path: Path, parser: str) -> No
     assert done.returncode == 0, done.stdout
     assert _names(tmp_path) == ["EMBED", "INDEX_CODEBOOK", "INDEX_JOIN", "INDEX_SEGMENT", "INDEX_SPLIT"]
     assert (tmp_path / "out" / "index" / "manifest.json").is_file()
+    (tmp_path / "Rfam.cm").touch()
     arguments = ("-stub-run", *SEARCH, "--index", tmp_path / "out" / "index", "--aligner", "linsi")
-    done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
+    done = nextflow.run(*arguments, "--rfam_cm", "Rfam.cm", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
-    assert {"INDEX_VERIFY", "QUERY_HOMOLOGS", "MAFFT_ALIGN"} < set(_names(tmp_path))
+    wanted = {"INDEX_VERIFY", "QUERY_HOMOLOGS", "MAFFT_ALIGN", "QUERY_PRESS", "QUERY_ANNOTATE"}
+    assert wanted < set(_names(tmp_path))
     assert "INDEX_SPLIT" not in _names(tmp_path)
+
+
+@PARSERS
+def test_families_of_homologs(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    (tmp_path / "families").mkdir()
+    for name in ("one.fasta", "two.fa.gz", "notes.txt"):
+        (tmp_path / "families" / name).touch()
+    arguments = ("-stub-run", "--workflow", "msa", "--outdir", "out")
+    done = nextflow.run(*arguments, "--input", "families", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert sorted(task["name"] for task in trace(tmp_path)) == [
+        *("MSA:MSA_ALIGN (one)", "MSA:MSA_ALIGN (two)", "MSA:MSA_REPORT"),
+    ]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("families", "msa.tsv", "report.html", "rhoma_families_mqc.tsv", "pipeline_info"),
+    }
+    assert {path.name for path in (tmp_path / "out" / "families").iterdir()} == {"one", "two"}
+    # another family does not align the others again
+    (tmp_path / "families" / "three.fna").touch()
+    done = nextflow.run(*arguments, "--input", "families/*.f*", "-resume", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    again = {task["name"] for task in trace(tmp_path) if task["status"] != "CACHED"}
+    assert again == {"MSA:MSA_ALIGN (three)", "MSA:MSA_REPORT"}
 
 
 def test_images_are_known_beforehand(nextflow: Nextflow, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ ALIGNED = {
 }
 QUERY, QUERY_ROW = "ACGGGCUCGAAAGAGCCCAGAUC", "ACGGGCUCGAAAGAGCCCA-GAUC"
 NASTY = """../x;$(touch${IFS}hacked)`id`'|"&"""
-FILES = ["af3.json", "covariation.tsv", "homologs.fasta", "model.cm", "msa.a3m", "msa.sto", "structure.svg"]
+FILES = ["af3.json", "covariation.tsv", "homologs.fasta", "model.cm", "msa.a3m", "msa.aln", "msa.sto", "structure.svg"]
 
 
 def hit(query: str, target: str, length: int, evalue: float, source: str = "profile") -> Hit:
@@ -129,7 +129,7 @@ def test_the_same_input_gives_the_same_bytes_for_any_threads(tmp_path) -> None:
     for threads in (1, 3):
         align_batch(search, fasta, tmp_path / f"msa{threads}", AlignConfig(threads=threads))
     files = sorted(p.relative_to(tmp_path / "msa1") for p in (tmp_path / "msa1").rglob("*") if p.is_file())
-    assert len(files) == 23
+    assert len(files) == 26
     for file in files:
         assert (tmp_path / "msa1" / file).read_bytes() == (tmp_path / "msa3" / file).read_bytes()
 

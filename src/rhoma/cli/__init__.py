@@ -28,6 +28,7 @@ COMMANDS = {
     "train": ("rhoma.cli.train", "Train an encoder and its homology head: a model bundle."),
     "index": ("rhoma.cli.index", "Build an index of a database, change it, check it."),
     "query": ("rhoma.cli.query", "The steps of a search, one by one."),
+    "align": ("rhoma.cli.family", "Align families of homologs, each with its structure and model."),
     "fill": ("rhoma.cli.fill", "Put alignments into the input of AlphaFold 3 or Protenix."),
     "evaluate": ("rhoma.cli.evaluate", "Measure search methods on a benchmark."),
 }

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Commands with modules of their own, imported when they are used: name: (module, function, line of help).
 ELSEWHERE = {
+    "press": ("rhoma.cli.annotate", "press", "Prepare the models of known families (Rfam.cm)."),
+    "annotate": ("rhoma.cli.annotate", "annotate", "Say which known family queries and hits belong to."),
     "align": ("rhoma.cli.align", "align", "Align the homologs of each query, with their structure."),
     "report": ("rhoma.cli.report", "report", "Merge the results of batches into tables and one report."),
 }

@@ -37,7 +37,11 @@ def report(
     ] = None,
     params: Annotated[Path | None, typer.Option(help="The run's parameters, a JSON object.")] = None,
     versions: Annotated[Path | None, typer.Option(help="Versions of the programs, YAML.")] = None,
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = "RNA homology search",
+    title: Annotated[str | None, typer.Option(help="Heading of the page.", show_default=False)] = None,
+    families: Annotated[
+        bool,
+        typer.Option("--families", help="What --msa names was made by 'rhoma align': families, and no search."),
+    ] = False,
     evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
     top: Annotated[int, typer.Option(min=1, help="Hits in the table of a query.")] = 25,
     sections: Annotated[int, typer.Option(min=0, help="Queries shown in full; the rest is in the overview.")] = 500,
@@ -54,6 +58,13 @@ def report(
     set_up_logging(quiet=quiet)
     if not evalue > 0:
         raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
+    if families:
+        from rhoma.report.families import write_families_report
+
+        named = {} if title is None else {"title": title}
+        run = write_families_report(msa or [], out, parameters=params, versions=versions, sections=sections, **named)
+        logger.info("%s: %d families", out / "report.html", len(run.queries))
+        return
     from rhoma.report.page import PageConfig
     from rhoma.report.write import PAGE, write_report
 
@@ -62,7 +73,7 @@ def report(
         search or (),
         msa or (),
         out,
-        PageConfig(title=title, evalue=evalue, top=top, sections=sections),
+        PageConfig(title=title or "RNA homology search", evalue=evalue, top=top, sections=sections),
         fasta=fasta or (),
         skipped=skipped or (),
         left_out=skipped_records,

@@ -251,6 +251,7 @@ def stream_fasta(
     on_skip: Callable[[Skipped], object] | None = None,
     min_length: int = MIN_LENGTH,
     max_length: int | None = None,
+    gaps: bool = False,
 ) -> Iterator[Record]:
     """Yields the records of a FASTA file in their order, one at a time.
 
@@ -264,6 +265,7 @@ def stream_fasta(
         on_skip: called with each record that is left out.
         min_length: fewest nucleotides of a record.
         max_length: most nucleotides of a record.
+        gaps: whether ``-``, ``.`` and ``~`` are taken out, of aligned FASTA; else they are refused.
 
     Raises:
         InputError: the file is missing, empty, binary or not FASTA; a record is refused: it has no name, no
@@ -272,6 +274,8 @@ def stream_fasta(
     path = Path(path)
     names = _Names()
     for number, (line, header, body) in enumerate(fasta_entries(path), start=1):
+        if gaps:
+            body = body.translate(None, b"-.~")
         name, length = "", len(body) - body.count(b"\n")
         try:
             name, description = _name(_text(header, strict=skip != "bad"))

@@ -15,7 +15,7 @@ from rhoma.artifacts import atomic_write
 from rhoma.hits import format_evalue, sort_by_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from rhoma.hits import Hit
@@ -38,11 +38,12 @@ def _value(text: str) -> str:
     return "".join(_percent(letter) if _BOUND_IN_ATTRIBUTE.match(letter) else letter for letter in text)
 
 
-def _line(hit: Hit, number: int) -> str:
+def _line(hit: Hit, number: int, accession: str) -> str:
     attributes = {
         "ID": f"hit{number}",
         "Name": _value(hit.query),
         "Target": f"{_value(hit.query)} {hit.qstart} {hit.qend} +",
+        "Dbxref": f"RFAM:{accession}" if accession else "",
         "evidence": hit.source,
         "bits": "" if math.isnan(hit.bits) else f"{hit.bits:.1f}",
         "identity": "" if math.isnan(hit.identity) else f"{hit.identity:.4f}",
@@ -63,13 +64,16 @@ def _line(hit: Hit, number: int) -> str:
     return "\t".join(cells)
 
 
-def write_gff3(path: Path, hits: Iterable[Hit]) -> None:
+def write_gff3(path: Path, hits: Iterable[Hit], accessions: Mapping[str, str] | None = None) -> None:
     """Writes the hits as GFF3, sorted by target and position; positions are 1-based and inclusive.
 
     Args:
         path: the file.
         hits: in any order; they are numbered in that of the file.
+        accessions: Rfam's accessions by family; they become ``Dbxref``.
     """
-    lines = [_HEADER, *(_line(hit, number) for number, hit in enumerate(sort_by_place(hits), start=1))]
+    known = accessions or {}
+    rows = enumerate(sort_by_place(hits), start=1)
+    lines = [_HEADER, *(_line(hit, number, known.get(hit.family, "")) for number, hit in rows)]
     with atomic_write(path) as partial:
         partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

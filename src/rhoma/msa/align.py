@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -13,19 +12,16 @@ from pydantic import Field
 from rhoma.alignment import Alignment, as_cells
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError, ToolError
-from rhoma.io.a3m import format_a3m
-from rhoma.io.af3 import format_af3
 from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
-from rhoma.io.stockholm import format_stockholm, read_stockholm
+from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.aligners import require
 from rhoma.msa.build import BuildConfig, build, choose_rows, core_of
-from rhoma.msa.covariation import format_covariation
-from rhoma.msa.draw import draw_structure
 from rhoma.msa.extend import extend_ends
 from rhoma.msa.homologs import Homolog, format_homologs, homologs_of, place_query
 from rhoma.msa.mafft import parse_aligned, unaligned_fasta
+from rhoma.msa.outputs import write_alignment
 from rhoma.msa.quality import Quality, format_quality, measure
 from rhoma.msa.select import fragments
 from rhoma.sequences import reverse_complement, safe_name
@@ -168,8 +164,7 @@ def align_query(
 ) -> Quality:
     """Writes the files of one query into ``out`` and returns the quality of its alignment.
 
-    ``homologs.fasta``, ``msa.sto``, ``msa.a3m``, ``af3.json``, ``covariation.tsv``, ``structure.svg`` and, up to 3,000
-    nucleotides, ``model.cm``.
+    The files are those of :func:`rhoma.msa.outputs.write_alignment`.
 
     Args:
         query: the query.
@@ -191,20 +186,16 @@ def align_query(
             raise InputError("no such file", path=path, record=query.id, remedy=remedy)
         core = parse_aligned(path.read_text(encoding="utf-8"), core.names, core.rows, path=path)
     built = build(start, config, name=name, threads=threads, core=core)
-    final = replace(built.alignment, notes=_notes(built.alignment, homologs))
-    texts = {
-        "homologs.fasta": format_homologs(homologs),
-        "msa.sto": format_stockholm(final, features={"ID": name}),
-        "msa.a3m": format_a3m(final),
-        "af3.json": format_af3(final, name=query.id, seed=config.seed),
-        "covariation.tsv": format_covariation(built.covariation, final),
-        "structure.svg": draw_structure(final, title=f"Consensus structure of {query.id}"),
-        **({"model.cm": built.model} if built.model else {}),
-    }
-    for file, text in texts.items():
-        (out / file).write_text(text, encoding="utf-8")
+    write_alignment(
+        out,
+        built,
+        name=query.id,
+        homologs=format_homologs(homologs),
+        notes=_notes(built.alignment, homologs),
+        seed=config.seed,
+    )
     return measure(
-        final,
+        built.alignment,
         query=query.id,
         hits=hits,
         method=built.method,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rhoma.errors import InputError
 from rhoma.io.failed import FAILED, read_failed
+from rhoma.io.families import FAMILIES, read_families
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
 from rhoma.io.rounds import ROUNDS, read_full
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.hits import Hit
+    from rhoma.io.families import FamilyCall
     from rhoma.io.fasta import Skipped
+
+_LOST = "its task was lost; pipeline_info/execution_trace_run.txt tells its exit status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class QueryResult:
         directory: its directory name among the outputs.
         length: nucleotides; 0 where no alignment step told.
         hits: all reported hits, best first.
+        verdict: known family of the query in words; empty where it was not asked for.
         full: whether a shortlist ended full, so that there may be more homologs.
         quality: the row of msa.tsv, None without an alignment step.
         msa: the directory with its alignment files, None likewise.
@@ -42,6 +47,7 @@ class QueryResult:
     directory: str
     length: int
     hits: tuple[Hit, ...]
+    verdict: str
     full: bool
     quality: Quality | None
     msa: Path | None
@@ -58,7 +64,8 @@ class Run:
     Attributes:
         queries: in the order of the input.
         skipped: queries that were not searched.
-        failed: (query, reason) of queries whose search or alignment failed.
+        failed: (query, reason) of queries or families that failed.
+        families: what models of known families say of queries and their best hits.
         left_out: records of the database that were left out; None where that is not known.
         parameters: name and value, as text, sorted by name.
         versions: program and version, sorted by name.
@@ -67,6 +74,7 @@ class Run:
     queries: tuple[QueryResult, ...]
     skipped: tuple[Skipped, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
+    families: tuple[FamilyCall, ...] = ()
     left_out: tuple[Skipped, ...] | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = field(default=())
@@ -149,6 +157,7 @@ def collect(
     left_out: Path | None = None,
     parameters: Path | None = None,
     versions: Path | None = None,
+    families: bool = False,
 ) -> Run:
     """Returns what the report shows.
 
@@ -163,12 +172,16 @@ def collect(
         left_out: table of the database's records that were left out.
         parameters: JSON object.
         versions: YAML of program versions.
+        families: what was aligned are families; ``families`` of the parameters names all, in their order. One of
+            which nothing is known has failed.
 
     Raises:
         InputError: an input is missing or not what it should be.
     """
     hits = _by_query(search)
     full = set[str]().union(*(read_full(path / ROUNDS) for path in search))
+    calls = [call for path in search if (path / FAMILIES).is_file() for call in read_families(path / FAMILIES)]
+    verdicts = {call.query: call.verdict for call in calls if not call.target}
     quality: dict[str, tuple[Quality, Path]] = {}
     for directory in msa:
         for row in read_quality(directory / "msa.tsv"):
@@ -176,6 +189,16 @@ def collect(
     lengths: dict[str, int] = {}
     for path in fasta:
         lengths |= {record.id: len(record.sequence) for record in read_fasta(path, skip="short")[0]}
+    failed = [row for path in (*search, *msa) for row in read_failed(path / FAILED)]
+    settings = read_parameters(parameters) if parameters is not None else []
+    if families:
+        names = [name for key, text in settings if key == "families" for name in json.loads(text)]
+        settings = [(key, text) for key, text in settings if key != "families"]
+        known = {*quality, *(name for name, _ in failed)}
+        failed += [(name, _LOST) for name in names if name not in known]
+        quality = {name: quality[name] for name in (*(n for n in names if n in quality), *quality)}
+        places = {name: place for place, name in enumerate(names)}
+        failed.sort(key=lambda row: places.get(row[0], len(places)))
     order = [*lengths, *quality, *sorted(hits)]
     queries = []
     for name in dict.fromkeys(order):
@@ -188,6 +211,7 @@ def collect(
                 directory=safe,
                 length=measured.length if measured is not None else lengths.get(name, 0),
                 hits=tuple(hits.get(name, ())),
+                verdict=verdicts.get(name, ""),
                 full=name in full,
                 quality=measured,
                 msa=entry[1] / safe if entry else None,
@@ -196,9 +220,10 @@ def collect(
     return Run(
         tuple(queries),
         tuple(row for path in skipped for row in read_skipped(path)),
-        tuple(row for path in (*search, *msa) for row in read_failed(path / FAILED)),
+        tuple(failed),
+        tuple(calls),
         tuple(read_skipped(left_out)) if left_out is not None else None,
-        tuple(read_parameters(parameters)) if parameters is not None else (),
+        tuple(settings),
         tuple(read_versions(versions)) if versions is not None else (),
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rhoma.artifacts import atomic_write
 from rhoma.io.bed import write_bed
 from rhoma.io.failed import FAILED, write_failed
+from rhoma.io.families import FAMILIES, write_families
 from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import merge_m8
@@ -21,35 +22,54 @@ if TYPE_CHECKING:
     from rhoma.report.collect import Run
 
 
-def merge_tables(search: Sequence[Path], run: Run, out: Path) -> list[Path]:
-    """Writes the tables of all batches and returns their paths.
+def merge_hits(search: Sequence[Path], run: Run, out: Path) -> None:
+    """Writes the tables of hits of all batches.
 
-    ``hits.tsv``, ``hits.m8``, ``hits.tblout``, ``hits.gff3`` and ``hits.bed`` always, ``failed.tsv``,
-    ``skipped_records.tsv`` and ``msa.tsv`` where there is something to write.
-
-    The rows of the first three are sorted by (query, E-value, target); those of ``msa.tsv`` follow the input.
+    ``hits.tsv``, ``hits.m8`` and ``hits.tblout``, sorted by (query, E-value, target), ``hits.gff3`` and ``hits.bed``,
+    sorted by target; ``families.tsv`` where there is something to write.
 
     Args:
         search: output directories of searches.
         run: the same run, as collected.
         out: an existing directory.
     """
-    written = [out / name for name in ("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "hits.tblout")]
     hits = [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")]
-    write_hits_tsv(written[0], hits)
-    merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], written[1])
-    write_gff3(written[2], hits)
-    write_bed(written[3], hits)
-    merge_tblout([path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()], written[4])
+    write_hits_tsv(out / "hits.tsv", hits)
+    merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], out / "hits.m8")
+    write_gff3(out / "hits.gff3", hits, {call.family: call.accession for call in run.families if call.accession})
+    write_bed(out / "hits.bed", hits)
+    merge_tblout([path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()], out / "hits.tblout")
+    if run.families:
+        write_families(out / FAMILIES, run.families)
+
+
+def merge_alignments(run: Run, out: Path) -> None:
+    """Writes what concerns queries or families: ``msa.tsv``, ``failed.tsv``, ``skipped_records.tsv``, those with rows.
+
+    The rows of ``msa.tsv`` follow the input; ``skipped_records.tsv`` is written whenever a database has told of its
+    records.
+
+    Args:
+        run: as collected.
+        out: an existing directory.
+    """
     if run.failed:
-        written.append(out / FAILED)
-        write_failed(written[-1], run.failed)
+        write_failed(out / FAILED, run.failed)
     if run.left_out is not None:
-        written.append(out / SKIPPED_RECORDS)
-        write_skipped(written[-1], run.left_out)
+        write_skipped(out / SKIPPED_RECORDS, run.left_out)
     quality = [query.quality for query in run.queries if query.quality is not None]
     if quality:
-        written.append(out / "msa.tsv")
-        with atomic_write(written[-1]) as partial:
+        with atomic_write(out / "msa.tsv") as partial:
             partial.write_text(format_quality(quality), encoding="utf-8")
-    return written
+
+
+def merge_tables(search: Sequence[Path], run: Run, out: Path) -> None:
+    """Writes the tables of all batches: :func:`merge_hits`, :func:`merge_alignments`.
+
+    Args:
+        search: output directories of searches.
+        run: the same run, as collected.
+        out: an existing directory.
+    """
+    merge_hits(search, run, out)
+    merge_alignments(run, out)

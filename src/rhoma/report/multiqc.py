@@ -11,29 +11,31 @@ from rhoma.report.page import family_call
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rhoma.report.collect import Run
+    from rhoma.report.collect import QueryResult, Run
 
 _HEAD = """\
-# id: 'rhoma_queries'
-# section_name: 'Rhoma: queries'
-# description: 'Hits and alignments of every query.'
+# id: 'rhoma_{kind}'
+# section_name: 'Rhoma: {kind}'
+# description: '{description}'
 # plot_type: 'table'
 # pconfig:
-#     id: 'rhoma_queries_table'
-#     title: 'Rhoma: queries'
-#     col1_header: 'Query'
+#     id: 'rhoma_{kind}_table'
+#     title: 'Rhoma: {kind}'
+#     col1_header: '{column}'
 """
-_COLUMNS = (
-    "Query",
-    "Length",
-    "Hits",
-    "Best E-value",
-    "Family",
-    "Homologs",
-    "Neff",
-    "Pairs",
-    "Covarying pairs",
-)
+_ALIGNED = ("Homologs", "Neff", "Pairs", "Covarying pairs")
+
+
+def _title(name: str) -> str:
+    # a line that begins with "#" would be one of settings
+    return name.replace("#", "%23", 1) if name.startswith("#") else name
+
+
+def _aligned(query: QueryResult) -> list[object]:
+    quality = query.quality
+    if quality is None:
+        return [""] * len(_ALIGNED)
+    return [quality.homologs, f"{quality.neff:.1f}", quality.pairs, quality.covarying]
 
 
 def write_multiqc(run: Run, out: Path, *, evalue: float) -> None:
@@ -44,21 +46,22 @@ def write_multiqc(run: Run, out: Path, *, evalue: float) -> None:
         out: the file, whose name has to end in ``_mqc.tsv``.
         evalue: the threshold of a homolog.
     """
-    lines = ["\t".join(_COLUMNS)]
+    rows: list[list[object]] = [["Query", "Length", "Hits", "Best E-value", "Family", *_ALIGNED]]
     for query in run.queries:
-        passing, quality = query.passing(evalue), query.quality
-        cells: list[object] = [
-            # a line that begins with "#" would be one of settings
-            query.name.replace("#", "%23", 1) if query.name.startswith("#") else query.name,
-            query.length,
-            len(passing),
-            format_evalue(query.hits[0].evalue) if query.hits else "",
-            family_call(passing)[0],
-        ]
-        if quality is None:
-            cells += ["", "", "", ""]
-        else:
-            cells += [quality.homologs, f"{quality.neff:.1f}", quality.pairs, quality.covarying]
-        lines.append("\t".join(map(str, cells)))
+        passing = query.passing(evalue)
+        best = format_evalue(query.hits[0].evalue) if query.hits else ""
+        rows.append([_title(query.name), query.length, len(passing), best, family_call(passing)[0], *_aligned(query)])
+    _write(out, "queries", "Hits and alignments of every query.", "Query", rows)
+
+
+def write_multiqc_families(run: Run, out: Path) -> None:
+    """Writes ``rhoma_families_mqc.tsv``: a table of the families for MultiQC; see :func:`write_multiqc`."""
+    rows: list[list[object]] = [["Family", "Length", *_ALIGNED]]
+    rows += [[_title(query.name), query.length, *_aligned(query)] for query in run.queries]
+    _write(out, "families", "Alignments of every family.", "Family", rows)
+
+
+def _write(out: Path, kind: str, description: str, column: str, rows: list[list[object]]) -> None:
+    head = _HEAD.format(kind=kind, description=description, column=column)
     with atomic_write(out) as partial:
-        partial.write_text(_HEAD + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.write_text(head + "".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")

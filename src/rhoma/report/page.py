@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 MOST_DRAWING_BYTES = 8_000_000
 # Records of the database that were left out: so many are shown.
 LEFT_OUT_ROWS = 50
-FILES = ("homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "model.cm", "structure.svg")
+# How the things of a run are called.
+_QUERIES = {"One": "Query", "Many": "Queries", "many": "queries"}
+_FAMILIES = {"One": "Family", "Many": "Families", "many": "families"}
+FILES = (
+    *("homologs.fasta", "msa.sto", "msa.a3m", "msa.aln", "af3.json"),
+    *("covariation.tsv", "model.cm", "structure.svg"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,14 @@ class PageConfig:
         evalue: the threshold of a homolog.
         top: rows of a query's table of hits.
         sections: queries that get a section of their own; the others are in the overview alone.
+        families: whether the queries are families of homologs that were aligned, without a search.
     """
 
     title: str = "RNA homology search"
     evalue: float = 1e-3
     top: int = 25
     sections: int = 500
+    families: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,11 @@ def family_call(hits: Sequence[Hit]) -> tuple[str, str]:
     return f"{family} ({count} of {len(hits)})", clan
 
 
-def _files(query: QueryResult) -> tuple[tuple[str, str], ...]:
+def _files(query: QueryResult, place: str) -> tuple[tuple[str, str], ...]:
     """Returns (name, link relative to the page) of the alignment files that were written."""
     if query.msa is None:
         return ()
-    return tuple((name, f"queries/{quote(query.directory)}/{name}") for name in FILES if (query.msa / name).is_file())
+    return tuple((name, f"{place}/{quote(query.directory)}/{name}") for name in FILES if (query.msa / name).is_file())
 
 
 def _sections(run: Run, config: PageConfig) -> list[_Section]:
@@ -113,7 +121,7 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
                 coordinates=Markup(coordinate_plot(query.hits, query.length, depth(query)) if detailed else ""),
                 structure=Markup(structure),
                 rows=query.hits[: config.top] if detailed else (),
-                files=_files(query) if detailed else (),
+                files=_files(query, "families" if config.families else "queries") if detailed else (),
                 detailed=detailed,
             )
         )
@@ -152,6 +160,7 @@ def render(run: Run, config: PageConfig) -> str:
     return template.render(
         title=config.title,
         config=config,
+        words=_FAMILIES if config.families else _QUERIES,
         run=run,
         sections=sections,
         found=sum(section.passing > 0 for section in sections),

@@ -128,7 +128,9 @@ def checkParameters(schema, given) {
             problems << "--${name}: there is no such parameter; did you mean --${nearestName(name, properties.keySet().toList())}?"
         }
         else if (raw != null) {
-            def checked = checkValue("--${name}", raw, properties[name])
+            // families may lie in a directory or be named by a pattern
+            def property = name == 'input' && given.workflow == 'msa' ? properties[name] + [exists: false] : properties[name]
+            def checked = checkValue("--${name}", raw, property)
             values[name] = checked[0]
             if (checked[1]) {
                 problems << checked[1]
@@ -203,6 +205,12 @@ def workflowProblems(values) {
         if (!(encoder in ['words', 'compact']) && !values.model_dir) {
             problems << "--model_dir: the directory with the weights of the published encoder ${encoder} is needed"
         }
+    }
+    if (values.rfam_clanin && !values.rfam_cm) {
+        problems << '--rfam_clanin: the models of the families are needed too, --rfam_cm'
+    }
+    if (values.workflow == 'msa' && !values.input) {
+        problems << '--input: a FASTA file of homologs, a directory or pattern of such files, or a samplesheet is needed'
     }
     if (values.workflow == 'index' && !values.database) {
         problems << '--database: a FASTA file with the sequences to index is needed'
@@ -287,18 +295,41 @@ def encoderOf(bundle, weights, name) {
     return [bundle, weights, name, !bundle || needsTorch(bundle)]
 }
 
+// Returns [families, problems]: the FASTA files that a file, a directory or a pattern names, each with the name of its
+// family, which is that of the file without its endings.
+def familyFiles(input) {
+    def given = file(input, glob: false)
+    def paths = given.exists() && !given.isDirectory() ? [given] : files(given.exists() ? "${input}/*" : input)
+    def wanted = paths.findAll { path -> paths.size() == 1 || path.name ==~ /(?i).*\.(fasta|fas|fa|fna)(\.b?gz)?/ }
+    if (!wanted) {
+        return [[], ["--input '${input}': ${given.exists() ? 'no FASTA file (.fasta, .fa, .fna, .fas, or these with .gz) is in it' : 'there is no such file'}"]]
+    }
+    def families = wanted.sort { path -> path.name }.collect { path ->
+        [id: path.name.replaceFirst(/(?i)\.b?gz$/, '').replaceFirst(/\.[^.]*$/, '').replaceAll(/\s/, '_'), fasta: path.toString()]
+    }
+    def problems = families.countBy { family -> family.id }.findAll { _id, count -> count > 1 }.collect { id, count ->
+        "--input '${input}': ${count} files are of a family '${id}'; rename them"
+    }
+    return [families, problems]
+}
+
 // Returns the typed parameters and what the processes make of them: `query_files`, `samplesheet` (of the queries as
-// they are staged), the encoder (`model_files`, `model_weights`; `encoder_model` is encoderOf() of them), options of
+// they are staged), `families` (id and fasta), the encoder (`model_files`, `model_weights`; `encoder_model` is encoderOf() of them), options of
 // commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
     def values = checked[0]
     def problems = checked[1] ?: workflowProblems(values)
     def rows = []
-    if (!problems && values.input?.toLowerCase()?.endsWith('.csv')) {
+    if (!problems && values.input?.toLowerCase()?.endsWith('.csv') && file(values.input, glob: false).exists()) {
         def sheet = checkSamplesheet(readJson("${projectDir}/assets/schema_input.json"), values.input)
         rows = sheet[0]
         problems = sheet[1]
+    }
+    else if (!problems && values.workflow == 'msa') {
+        def found = familyFiles(values.input)
+        rows = found[0]
+        problems = found[1]
     }
     if (!problems) {
         problems = [outputProblem(values.outdir)].findAll { problem -> problem }
@@ -310,6 +341,7 @@ def readParameters(given, projectDir) {
     def bundle = named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false)
     def weights = values.model_dir ? file(values.model_dir, glob: false) : []
     return values + [
+        families: values.workflow == 'msa' ? rows : [],
         query_files: rows ? rows.collect { row -> row.fasta } : [values.input],
         samplesheet: rows ? stagedSamplesheet(rows) : '',
         model_files: bundle,
@@ -319,8 +351,17 @@ def readParameters(given, projectDir) {
         split_options: splitOptions(values),
         search_options: searchOptions(values),
         align_options: alignOptions(values),
-        report_parameters: groovy.json.JsonOutput.toJson(values.findAll { name, value -> value != null && !(name in unreported()) }),
+        family_options: familyOptions(values),
+        annotate_options: "--evalue ${values.evalue} --hits ${values.rfam_hits}",
+        report_parameters: reportParameters(values, rows),
     ]
+}
+
+// Returns the parameters that the report shows as JSON, with the names of all families where families are aligned.
+def reportParameters(values, rows) {
+    def shown = values.findAll { name, value -> value != null && !(name in unreported()) }
+    def families = values.workflow == 'msa' ? [families: rows.collect { row -> row.id }] : [:]
+    return groovy.json.JsonOutput.toJson(shown + families)
 }
 
 // Returns the parameters that change no result: the same search gives the same report, wherever it goes.
@@ -357,6 +398,11 @@ def alignOptions(values) {
     return "--evalue ${values.evalue} --max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}"
 }
 
+// Returns the options of `align.py`.
+def familyOptions(values) {
+    return "--max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}"
+}
+
 // Returns the help: parameters by group with type, default and meaning, and examples.
 def helpText(schema, version) {
     def groups = schema['$defs'].values().collect { group ->
@@ -373,6 +419,7 @@ Usage
   nextflow run main.nf --input queries.fasta --database db.fasta --outdir out
   nextflow run main.nf --workflow index --database db.fasta --outdir out
   nextflow run main.nf --input queries.fasta --index out/index --outdir out
+  nextflow run main.nf --workflow msa --input families/ --outdir out
   nextflow run main.nf -profile demo
 
 ${groups.join('\n\n')}

@@ -18,6 +18,7 @@ process QUERY_REPORT {
     path 'report/hits.m8', emit: m8
     path 'report/hits.gff3', emit: gff3
     path 'report/hits.bed', emit: bed
+    path 'report/families.tsv', emit: families, optional: true
     path 'report/hits.tblout', emit: tblout
     path 'report/failed.tsv', emit: failed, optional: true
     path 'report/skipped_records.tsv', emit: skipped, optional: true

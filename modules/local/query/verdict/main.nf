@@ -7,10 +7,11 @@ process QUERY_VERDICT {
 
     input:
     path failed
+    val what
 
     script:
     """
-    echo "\$((\$(wc -l < ${failed}) - 1)) queries could not be searched (failed.tsv):" >&2
+    echo "\$((\$(wc -l < ${failed}) - 1)) ${what} (failed.tsv):" >&2
     tail -n +2 ${failed} | head -n 20 >&2
     exit 1
     """

@@ -1,0 +1,36 @@
+// Alignment, consensus structure and covariance model of one family of homologs. A family that cannot be aligned leaves
+// a row in its failed.tsv and ends well, so that the others go on.
+process MSA_ALIGN {
+    tag "${meta.id.replaceAll('[^A-Za-z0-9._-]', '_')}"
+    label 'process_medium'
+
+    container 'rhoma/rhoma:0.1.0'
+
+    input:
+    tuple val(meta), path(fasta, stageAs: 'input/*')
+    val options
+
+    output:
+    tuple val(meta), path("${prefix}.aligned"), emit: aligned
+    path 'families/*', emit: families, type: 'dir', optional: true
+    tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
+    tuple val("${task.process}"), val('infernal'), eval("cmalign -h | sed -n 's/^# INFERNAL \\([0-9.]*\\).*/\\1/p'"), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    // the name is quoted for the shell, and names no file of the pipeline
+    def name = "'" + meta.id.replace("'", "'\\''") + "'"
+    prefix = task.ext.prefix ?: meta.id.md5()
+    """
+    align.py ${fasta} --name=${name} --out families --threads ${task.cpus} --keep-going ${options} ${args}
+    ln -s families ${prefix}.aligned
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: meta.id.md5()
+    """
+    mkdir -p families/${meta.id.replaceAll('[^A-Za-z0-9._-]', '_')}
+    touch families/msa.tsv families/failed.tsv
+    ln -s families ${prefix}.aligned
+    """
+}

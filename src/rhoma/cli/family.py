@@ -1,0 +1,89 @@
+"""``rhoma align``: the alignment of a user's own homologs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
+
+logger = logging.getLogger(__name__)
+
+app = new_app()
+
+
+@app.command()
+def align(
+    fasta: Annotated[
+        list[Path], typer.Argument(help="Homologs, a FASTA file a family (plain, gzip or bgzip); gaps do not count.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make, one sub-directory a family.")],
+    name: Annotated[str | None, typer.Option(help="Name of the family, where there is one file.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="Name of the reference; by default the first sequence of each file.")
+    ] = None,
+    max_homologs: Annotated[
+        int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
+    ] = 5_000,
+    max_identity: Annotated[
+        float,
+        typer.Option(
+            "--max-identity", "--max_identity", max=1.0, help="Leave out homologs more alike than this to another."
+        ),
+    ] = 0.95,
+    aligner: Annotated[
+        Literal["auto", "cm", "linsi", "xinsi"],
+        typer.Option(
+            help="What aligns the homologs before the covariance model does: a profile, MAFFT L-INS-i, MAFFT "
+            "X-INS-i (needs mxscarnamod), or what suits them."
+        ),
+    ] = "auto",
+    rounds: Annotated[
+        int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other, at most.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Model seed written to af3.json.")] = 1,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="End with status 0 though families have failed (failed.tsv).")
+    ] = False,
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Align homologs of yours, with their structure and a covariance model.
+
+    Writes homologs.fasta, msa.sto, msa.a3m, msa.aln, af3.json, covariation.tsv, model.cm and structure.svg
+    into OUT/<family>/, and msa.tsv and failed.tsv. A family that cannot be aligned does not stop the others.
+
+    For example: rhoma align homologs.fasta -o msa/
+    """
+    set_up_logging(quiet=quiet)
+    use_threads(threads)
+    if not max_identity > 0:
+        raise typer.BadParameter("must be larger than 0", param_hint="--max-identity")
+    if name is not None and (len(fasta) > 1 or not name or any(letter.isspace() for letter in name)):
+        raise typer.BadParameter("a name without blanks, for a single file", param_hint="--name")
+    from rhoma.msa.align import AlignConfig
+    from rhoma.msa.family import align_families, family_name
+
+    config = AlignConfig(
+        max_homologs=max_homologs,
+        max_identity=max_identity,
+        aligner=aligner,
+        rounds=rounds,
+        threads=threads,
+        seed=seed,
+    )
+    sources = [(name or family_name(path), path) for path in fasta]
+    with progress("aligned", quiet=quiet) as tell:
+        rows, failed = align_families(sources, out, config, query=query, progress=tell)
+    for row in rows:
+        logger.info("%s: %d of %d homologs, Neff %.1f", row.query, row.homologs, row.hits, row.neff)
+        if row.warnings:
+            logger.warning("%s: %s", row.query, row.warnings)
+    for family, reason in failed:
+        logger.error("%s failed: %s", family, reason)
+    if failed and not keep_going:
+        raise typer.Exit(1)

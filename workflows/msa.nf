@@ -1,0 +1,25 @@
+// --workflow msa: from families of homologs, a FASTA file each, to alignments, models and a report.
+
+include { MSA_ALIGN                    } from '../modules/local/msa/align'
+include { MSA_REPORT                   } from '../modules/local/msa/report'
+include { QUERY_VERDICT as MSA_VERDICT } from '../modules/local/query/verdict'
+
+workflow MSA {
+    take:
+    settings // map: typed parameters
+
+    main:
+    families = channel.fromList(settings.families).map { family -> [[id: family.id], file(family.fasta, glob: false)] }
+    MSA_ALIGN(families, settings.family_options)
+
+    // sorted, so that a resumed run finds its report; a family whose task was lost is told by its absence
+    aligned = MSA_ALIGN.out.aligned
+        .toSortedList { left, right -> left[0].id <=> right[0].id }
+        .map { rows -> rows.collect { row -> row[1] } }
+    MSA_REPORT(aligned, settings.report_parameters)
+    MSA_VERDICT(MSA_REPORT.out.failed, 'families could not be aligned')
+    report = MSA_REPORT.out.report
+
+    emit:
+    report // channel: report.html
+}
