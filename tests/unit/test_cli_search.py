@@ -37,7 +37,16 @@ TABLES = {
     *("hits.tsv", "hits.m8", "hits.tblout", "hits.gff3", "hits.bed", "msa.tsv", "skipped_records.tsv"),
     *("report.html", "rhoma_queries_mqc.tsv", "parameters.json", "versions.yml"),
 }
-PER_QUERY = {"homologs.fasta", "msa.sto", "msa.a3m", "af3.json", "covariation.tsv", "model.cm", "structure.svg"}
+PER_QUERY = {
+    "homologs.fasta",
+    "msa.sto",
+    "msa.a3m",
+    "msa.aln",
+    "af3.json",
+    "covariation.tsv",
+    "model.cm",
+    "structure.svg",
+}
 
 
 def rhoma(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
