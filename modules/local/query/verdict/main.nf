@@ -1,4 +1,4 @@
-// Ends a run with an error where queries failed: the last thing to do, when the results of all others are published.
+// Ends a run with an error where queries or families failed: the last thing to do, when the results of all others are published.
 process QUERY_VERDICT {
     label 'process_single'
 
