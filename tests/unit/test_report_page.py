@@ -131,8 +131,8 @@ def test_a_batch_given_twice_is_refused(batches) -> None:
 def test_depth_counts_the_querys_columns(batches) -> None:
     search, msa, _ = batches
     run = collect(search, msa)
-    assert depth(run.queries[0]) == [2, 2, 2, 2, 2, 1, 2, 2]
-    assert depth(collect(search).queries[0]) == []
+    assert depth(run.queries[0].alignment()) == [2, 2, 2, 2, 2, 1, 2, 2]
+    assert depth(collect(search).queries[0].alignment()) == []
 
 
 def test_merged_tables(batches, tmp_path) -> None:
@@ -311,3 +311,30 @@ def test_a_damaged_hits_table_is_named(tmp_path) -> None:
     (tmp_path / "hits.tsv").write_text("query\n")
     with pytest.raises(ArtefactError, match=r"hits\.tsv"):
         collect([tmp_path])
+
+
+def test_warnings_come_first(batches, tmp_path: Path) -> None:
+    search, msa, fasta = batches
+    write_failed(search[0] / FAILED, [("lost", "why")])
+    text = render(collect(search, msa, fasta=[fasta]), PageConfig())
+    tags = parsed(text)
+    head = text[text.index("<main") : text.index('id="overview"')]
+    assert "1 query failed" in head
+    assert "the shortlist ended full" in head
+    assert head.index("failed") < head.index("the shortlist")
+    assert 'class="alignment"' in text
+    assert any(tag == "pre" and attributes.get("class") == "rows" for tag, attributes in tags.seen)
+    # nothing to mind: no such card
+    quiet = collect(search[1:], msa[1:])
+    assert "Please mind" not in render(quiet, PageConfig())
+
+
+def test_pages_do_not_grow_with_deep_alignments(batches, tmp_path: Path) -> None:
+    search, msa, _ = batches
+    rows = ("GGCAAGCC" * 50,) * 3000
+    names = tuple(f"t{i}/1-400" for i in range(3000))
+    deep = Alignment(names, rows, "(((..)))" * 50, "GGCAAGCC" * 50)
+    (msa[0] / "zeta" / "msa.sto").write_text(format_stockholm(deep))
+    text = render(collect(search, msa), PageConfig())
+    assert len(text) < 1_000_000
+    parsed(text)

@@ -109,6 +109,7 @@ def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:
         entry.columns.get("SS_cons", ""),
         # Infernal writes ~ over local ends: they are insertions too.
         entry.columns.get("RF", "").replace("-", ".").replace("~", "."),
+        lines={"cov": entry.columns["cov"]} if "cov" in entry.columns else {},
     )
 
 

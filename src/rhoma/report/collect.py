@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rhoma.alignment import Alignment
     from rhoma.hits import Hit
     from rhoma.io.families import FamilyCall
     from rhoma.io.fasta import Skipped
 
+_FULL = (
+    "the shortlist ended full while its tail still held homologs, there may be more: search with a larger"
+    " --longest_shortlist"
+)
 _LOST = "its task was lost; pipeline_info/execution_trace_run.txt tells its exit status"
 
 
@@ -51,6 +56,15 @@ class QueryResult:
     full: bool
     quality: Quality | None
     msa: Path | None
+
+    def alignment(self) -> Alignment | None:
+        """Returns the alignment of the query, read anew; None without an alignment step."""
+        return None if self.msa is None else read_stockholm(self.msa / "msa.sto")
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns what the user should mind, in words."""
+        said = [part for part in (self.quality.warnings if self.quality else "").split("; ") if part]
+        return (_FULL, *said) if self.full else tuple(said)
 
     def passing(self, evalue: float) -> tuple[Hit, ...]:
         """Returns the hits at or under an E-value."""
@@ -228,9 +242,8 @@ def collect(
     )
 
 
-def depth(query: QueryResult) -> list[int]:
+def depth(alignment: Alignment | None) -> list[int]:
     """Returns the number of rows (the query counted) with a letter at each position of the query."""
-    if query.msa is None:
+    if alignment is None:
         return []
-    alignment = read_stockholm(query.msa / "msa.sto")
     return [len(letters) - letters.count("-") for letters in zip(*alignment.rows, strict=True) if letters[0] != "-"]

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from rhoma import __version__
 from rhoma.artifacts import atomic_write
 from rhoma.hits import format_evalue
+from rhoma.msa.draw import PAIR_COLOURS, PAIR_WORDS
+from rhoma.report.alignment import MOST_ROWS, alignment_view
 from rhoma.report.collect import depth
 from rhoma.report.plots import EVALUE_CLASSES, coordinate_plot, evalue_class, score_plot
 
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
     from rhoma.hits import Hit
     from rhoma.report.collect import QueryResult, Run
 
-# Together the drawings may not make the page heavier than this; later ones are linked.
+# Together the drawings and alignments may not make the page heavier than this; later ones are linked.
 MOST_DRAWING_BYTES = 8_000_000
 # Records of the database that were left out: so many are shown.
 LEFT_OUT_ROWS = 50
+# Warnings of queries at the head of the page, and families of a query's hits: so many are shown.
+MOST_WARNINGS = 20
+MOST_FAMILIES = 8
 # How the things of a run are called.
 _QUERIES = {"One": "Query", "Many": "Queries", "many": "queries"}
 _FAMILIES = {"One": "Family", "Many": "Families", "many": "families"}
@@ -66,8 +71,11 @@ class _Section:
     best: Hit | None
     family: str
     clan: str
+    families: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
     scores: Markup
     coordinates: Markup
+    alignment: Markup
     structure: Markup
     rows: tuple[Hit, ...]
     files: tuple[tuple[str, str], ...]
@@ -100,6 +108,8 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
     budget = MOST_DRAWING_BYTES
     for number, query in enumerate(run.queries, 1):
         passing = query.passing(config.evalue)
+        alignment = None
+        view = ""
         detailed = number <= config.sections and bool(query.hits or query.msa)
         structure = ""
         if detailed and query.msa is not None and (query.msa / "structure.svg").is_file():
@@ -107,6 +117,11 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
             if len(drawing) <= budget:
                 budget -= len(drawing)
                 structure = drawing
+        if detailed:
+            alignment = query.alignment()
+            view = "" if alignment is None else alignment_view(alignment)
+            view = view if len(view) <= budget else ""
+            budget -= len(view)
         family, clan = family_call(passing)
         sections.append(
             _Section(
@@ -116,9 +131,12 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
                 best=query.hits[0] if query.hits else None,
                 family=family,
                 clan=clan,
+                families=tuple(Counter(hit.family for hit in passing).most_common(MOST_FAMILIES)),
+                warnings=query.warnings(),
                 # All text in these is escaped where they are made.
                 scores=Markup(score_plot(query.hits, evalue=config.evalue) if detailed else ""),
-                coordinates=Markup(coordinate_plot(query.hits, query.length, depth(query)) if detailed else ""),
+                coordinates=Markup(coordinate_plot(query.hits, query.length, depth(alignment)) if detailed else ""),
+                alignment=Markup(view),
                 structure=Markup(structure),
                 rows=query.hits[: config.top] if detailed else (),
                 files=_files(query, "families" if config.families else "queries") if detailed else (),
@@ -165,7 +183,11 @@ def render(run: Run, config: PageConfig) -> str:
         sections=sections,
         found=sum(section.passing > 0 for section in sections),
         hits=sum(section.passing for section in sections),
+        warned=[section for section in sections if section.warnings],
+        most_warnings=MOST_WARNINGS,
         left_out_rows=LEFT_OUT_ROWS,
+        alignment_rows=MOST_ROWS,
+        pair_colours=[(PAIR_COLOURS[kind], PAIR_WORDS[kind]) for kind in PAIR_COLOURS],
         classes=EVALUE_CLASSES,
         version=__version__,
         style=Markup(package.joinpath("report.css").read_text(encoding="utf-8")),
