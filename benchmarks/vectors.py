@@ -10,12 +10,13 @@ flanks among members of training families; mean average precision, recall at 100
 
 powers     the whitening fitted anew with other powers and numbers of axes; with `--decoys 4` among so many dinucleotide
            shuffles of each target and in flanks of 100 to 600 nt, as the benchmark's database `flanked` has them
-untrained  the bundle beside an untrained network of the same shape, with the 95 % interval of a paired bootstrap
+untrained  the bundle beside untrained networks of the same shape, with the 95 % interval of a paired bootstrap: `plain`
+           is random words that count letters, `start` what training begins with (for `words`, transitions count, too)
 windows    other lengths and distances of windows
 index      `--windows` windows of flanked members, 200 of validation families as queries: effective dimension (of the
            covariance, tr(C)^2 / tr(C^2)); recall at 10, 100 and 1,000 against exact search, of 512 inverted lists of
-           which 32 are probed, of a 4-bit PQ scan whose best 3,000 are rescored, of int8 vectors, and of lists and
-           codes of a vector whitened with a lower power whose finds are rescored by the whitened one.
+           which 32 are probed, of a 4-bit PQ scan whose best 3,000 are rescored, of vectors as they are stored, and of
+           lists and codes of a vector whitened with a lower power whose finds are rescored by the whitened one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ import numpy as np
 import torch
 
 from rhoma.evaluate.splits import read_split
+from rhoma.index.pq import PqIndex
+from rhoma.index.rows import Rows
 from rhoma.models.embedder import shipped_bundle
 from rhoma.models.whitening import Whitening
 from rhoma.train.data import Data
@@ -41,6 +44,8 @@ from rhoma.windows import tile
 Array = np.ndarray[Any, Any]
 FIGURES = ("learned_map", "learned_recall100", "learned_recall1000", "both_map")
 DEPTHS = (10, 100, 1000)
+# letters that match count one, others nothing
+PLAIN_WORDS = {"transitions": 0.0, "threshold": 3.0}
 LISTS, PROBES, RESCORED = 512, 32, 3000
 
 
@@ -96,18 +101,15 @@ def probed(base: Array, queries: Array) -> list[Array]:
 
 
 def scanned(base: Array, queries: Array) -> list[Array]:
-    """Return the best rows of a scan of 4-bit codes, four axes a code."""
-    index = faiss.index_factory(base.shape[1], f"PQ{base.shape[1] // 4}x4fs", faiss.METRIC_INNER_PRODUCT)
-    index.train(base)
+    """Return the best rows of a scan of 4-bit codes, as the index makes them."""
+    index = PqIndex.train(base, len(base))
     index.add(base)
     return list(index.search(queries, RESCORED)[1])
 
 
-def int8(vectors: Array) -> Array:
-    """Return unit vectors as int8 numbers with one scale a vector hold them."""
-    scale = np.abs(vectors).max(axis=1, keepdims=True) / 127
-    held: Array = np.round(vectors / scale) * scale
-    return (held / np.linalg.norm(held, axis=1, keepdims=True)).astype(np.float32)
+def stored(vectors: Array) -> Array:
+    """Return unit vectors as the index holds them, in 4-bit numbers."""
+    return np.concatenate(list(Rows.of(vectors).blocks()))
 
 
 class Measured:
@@ -152,7 +154,7 @@ def powers(measured: Measured) -> None:
     """Print the figures of other powers and numbers of axes."""
     vectors = measured.vectors(measured.network, measured.validation, measured.window)
     print("axes\tpower\t" + "\t".join(FIGURES))
-    for axes in (384, 512, 640, 768):
+    for axes in (512, 640, 768, 1024, 1280):
         for power in (0.0, 0.25, 0.5, 0.7, 0.85, 1.0) if axes == measured.config.whitened else (measured.config.power,):
             print(f"{axes}\t{power}\t{shown(measured.figures(vectors, power, axes))}", flush=True)
     alone = measured.figures(vectors, measured.config.power, measured.config.whitened)
@@ -162,15 +164,22 @@ def powers(measured: Measured) -> None:
 
 
 def untrained(measured: Measured) -> None:
-    """Print the figures of the bundle and of an untrained network of its shape, and the gain."""
+    """Print the figures of the bundle and of untrained networks of its shape, and the gains over them."""
     power, axes = measured.config.power, measured.config.whitened
-    plain = make_network(measured.config)[0].eval()
-    rows = []
+    plain = measured.config.model_copy(update={"sizes": measured.config.sizes | PLAIN_WORDS})
+    networks = {
+        "plain": make_network(plain)[0].eval(),
+        "start": make_network(measured.config)[0].eval(),
+        "trained": measured.network,
+    }
+    rows = {}
     print("network\t" + "\t".join(FIGURES))
-    for name, network in (("untrained", plain), ("trained", measured.network)):
-        rows.append(measured.figures(measured.vectors(network, measured.validation, measured.window), power, axes))
-        print(f"{name}\t{shown(rows[-1])}", flush=True)
-    print("gain\t" + "\t".join(interval(rows[1][name] - rows[0][name]) for name in FIGURES))
+    for name, network in networks.items():
+        rows[name] = measured.figures(measured.vectors(network, measured.validation, measured.window), power, axes)
+        print(f"{name}\t{shown(rows[name])}", flush=True)
+    for name in ("plain", "start"):
+        gains = (interval(rows["trained"][figure] - rows[name][figure]) for figure in FIGURES)
+        print(f"gain over {name}\t" + "\t".join(gains))
 
 
 def windows(measured: Measured) -> None:
@@ -215,7 +224,7 @@ def index(measured: Measured, count: int) -> None:
             recall(rescored(codes, fine, fine_query), exact),
         ]
         print(f"{power}\t{effective:.0f}\t" + "\t".join(cells), flush=True)
-    print(f"int8\t\t{recall(nearest(int8(fine), fine_query, DEPTHS[-1]), exact)}")
+    print(f"stored\t\t{recall(nearest(stored(fine), fine_query, DEPTHS[-1]), exact)}")
 
 
 def main() -> None:

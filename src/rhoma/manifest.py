@@ -173,7 +173,7 @@ class IndexManifest(Manifest):
     schema_version: Positive = 2
     model: ModelReference
     metric: Literal["cosine"] = "cosine"
-    codec: Literal["int8"] = "int8"
+    codec: Literal["int4"] = "int4"
     index_kind: Literal["auto", "flat", "pq", "hnsw", "ivfpq"] = "auto"
     representation: Representation = Representation(method="none")
     dimension: Positive

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError, DeviceError, InputError
-from rhoma.models.embedder import BatchedEmbedder, load_embedder, shipped_bundle
+from rhoma.models.batched import BatchedEmbedder
+from rhoma.models.embedder import load_embedder, shipped_bundle
+from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +28,9 @@ def random_sequences(lengths: list[int], seed: int = 0) -> list[str]:
 def test_rows_are_unit_in_order_and_equal_sequences_are_embedded_once() -> None:
     seen: list[list[str]] = []
 
-    def forward(sequences: list[str]) -> NDArray[np.float32]:
+    def forward(sequences: list[str], _strands: int) -> NDArray[np.float32]:
         seen.append(sequences)
-        return np.array([[len(s), s.count("A")] for s in sequences], dtype=np.float32)
+        return np.array([[[len(s), s.count("A")]] for s in sequences], dtype=np.float32)
 
     embedder = BatchedEmbedder(
         forward, name="x", sha256="0" * 64, dimension=2, window=9, stride=4, batch_nucleotides=12
@@ -44,10 +46,27 @@ def test_rows_are_unit_in_order_and_equal_sequences_are_embedded_once() -> None:
     assert told[-1] == (4, 4)
 
 
+def test_a_sequence_and_its_reverse_complement_are_embedded_once() -> None:
+    seen: list[tuple[list[str], int]] = []
+
+    def forward(sequences: list[str], strands: int) -> NDArray[np.float32]:
+        seen.append((sequences, strands))
+        both = [(s, reverse_complement(s))[:strands] for s in sequences]
+        return np.array([[[len(s), s.count("A") + 1] for s in pair] for pair in both], dtype=np.float32)
+
+    embedder = BatchedEmbedder(forward, name="x", sha256="", dimension=2, window=9, stride=4, both=3)
+    # AAC with GUU, ACGU is its own reverse complement, CC and GG are too short
+    sequences = ["AAC", "ACGU", "GUU", "CC", "AAC", "GG"]
+    vectors = embedder.embed(sequences)
+    expected = np.array([[len(s), s.count("A") + 1] for s in sequences], dtype=np.float32)
+    np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-6)
+    assert sorted(seen) == [(["AAC"], 2), (["CC", "GG", "ACGU"], 1)]
+
+
 @pytest.mark.parametrize("bad", ["", "A" * 10])
 def test_windows_outside_the_limits_are_refused(bad: str) -> None:
     embedder = BatchedEmbedder(
-        lambda s: np.ones((len(s), 1), np.float32), name="x", sha256="", dimension=1, window=9, stride=4
+        lambda s, n: np.ones((len(s), n, 1), np.float32), name="x", sha256="", dimension=1, window=9, stride=4
     )
     with pytest.raises(InputError, match="does not fit"):
         embedder.embed(["ACGU", bad])

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH, THRESHOLD = 5, 2
-ENCODER = WordsEncoder(WordsConfig(filters=300, width=WIDTH, threshold=THRESHOLD))
+PLAIN = {"width": WIDTH, "threshold": THRESHOLD, "transitions": 0}
+ENCODER = WordsEncoder(WordsConfig(filters=300, **PLAIN))
 WORDS = ["".join("ACGU"[int(letter)] for letter in word.argmax(0)) for word in ENCODER.words.detach()]
 PATTERNS = [*WORDS, *(reverse_complement(word) for word in WORDS)]
 RANDOM = np.random.default_rng(5)
@@ -52,7 +53,7 @@ def test_untrained_words_are_counted_as_by_hand(sequence: str) -> None:
 
 
 def test_the_words_are_random_but_the_same_everywhere() -> None:
-    again = WordsEncoder(WordsConfig(filters=300, width=WIDTH, threshold=THRESHOLD))
+    again = WordsEncoder(WordsConfig(filters=300, **PLAIN))
     assert torch.equal(again.words, ENCODER.words)
     assert len(set(PATTERNS)) > 200
 
@@ -106,6 +107,16 @@ def test_graph_and_network_give_the_same_vectors_whatever_the_batch(words_bundle
     for row, sequence in enumerate(SEQUENCES):
         np.testing.assert_allclose(graph.embed([sequence])[0], vectors[row], atol=1e-6)
         np.testing.assert_allclose(network.embed([sequence])[0], network.embed(SEQUENCES)[row], atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.text("ACGUN", min_size=1, max_size=150), min_size=1, max_size=6))
+def test_both_strands_in_one_pass_are_those_of_two(words_bundle: Path, letters: list[str]) -> None:
+    windows = [text[start : start + 64] for text in letters for start in range(0, max(1, len(text) - 32), 32)]
+    turned = [reverse_complement(window) for window in windows]
+    graph = load_embedder(words_bundle, runtime="onnx", threads=1)
+    vectors = graph.embed([*windows, *turned])
+    np.testing.assert_allclose(vectors, np.concatenate([graph.embed(windows), graph.embed(turned)]), atol=2e-5)
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rhoma.models.embedder import Device, Embedder
+    from rhoma.models.embedder import Embedder
+    from rhoma.models.runtimes import Device
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rhoma.evaluate.methods.base import Entry
     from rhoma.evaluate.model import Model
     from rhoma.evaluate.ranking import Answer
-    from rhoma.models.embedder import Device
+    from rhoma.models.runtimes import Device
     from rhoma.sequences import Record
 
 logger = logging.getLogger(__name__)

@@ -159,7 +159,7 @@ def coarse_class(kind: Kind) -> type[Coarse]:
 
 def distinct(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the first rows of distinct vectors, and for every row the number of its distinct vector."""
-    keys = np.ascontiguousarray(rows.codes).view(np.dtype((np.void, rows.dimension))).ravel()
+    keys = np.ascontiguousarray(rows.codes).view(np.dtype((np.void, rows.codes.shape[1]))).ravel()
     _, firsts, groups = np.unique(keys, return_index=True, return_inverse=True)
     return firsts.astype(np.int64), groups.astype(np.int64)
 

@@ -17,7 +17,7 @@ from rhoma.index.approximate import Codebook
 from rhoma.index.bundle import Index
 from rhoma.index.contents import arrange, check_names, itself
 from rhoma.index.representatives import COVERAGE, IDENTITY, near_copies
-from rhoma.index.rows import Rows, quantise
+from rhoma.index.rows import Rows
 from rhoma.index.segment import describe, write_contents, write_vectors
 from rhoma.index.vectors import StoredVectors, as_list, check_stores
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
@@ -200,7 +200,7 @@ def _write(
     chosen = choose_kind(kind, len(vectors))
     codebook = None
     if chosen != "flat":
-        sample = Rows(*quantise(vectors.take(sample_rows(len(vectors)))))
+        sample = Rows.of(vectors.take(sample_rows(len(vectors))))
         codebook = Codebook.train(chosen, sample.take(np.arange(len(sample))), len(vectors))
     directory = segment_path(work, 0)
     directory.mkdir(parents=True)

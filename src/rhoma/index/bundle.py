@@ -17,7 +17,7 @@ from rhoma.index import nearest
 from rhoma.index.approximate import Codebook
 from rhoma.index.contents import Member
 from rhoma.index.gpu import GpuIndex, resolve
-from rhoma.index.rows import check_vectors
+from rhoma.index.rows import check_vectors, packed_size
 from rhoma.index.segment import Segment
 from rhoma.manifest import IndexManifest, check_model, read_manifest, verify_files
 
@@ -293,9 +293,9 @@ class Index:
             out[places] = self.segments[segment].rows.take(local)
         return out
 
-    def stored(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    def stored(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Returns (n, d) codes and (n,) scales of windows as they are stored."""
-        codes = np.empty((len(rows), self.manifest.dimension), dtype=np.int8)
+        codes = np.empty((len(rows), packed_size(self.manifest.dimension)), dtype=np.uint8)
         scales = np.empty(len(rows), dtype=np.float32)
         for segment, places, local in self._by_segment(rows, self._first_row):
             codes[places] = self.segments[segment].rows.codes[local]

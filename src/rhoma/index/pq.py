@@ -1,4 +1,4 @@
-"""Exhaustive scan of product-quantised rows: four bits for each four axes, 64 bytes a row of 512 axes.
+"""Exhaustive scan of product-quantised rows: four bits for each six axes, 86 bytes a row of 1,024 axes.
 
 Axes of large and small variance share a sub-quantiser: its sixteen centroids then go where the variance is.
 """
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from rhoma.index.protocol import Kind
 
 _BITS = 4
-_AXES = 4
+_AXES = 6
 _SEED = 0
 _MIN_WANTED = 1_024
 _SCALE, _OF_K, _OF_ROWS = 1.6, 0.57, 0.43
 
 
 def shared_axes(variances: NDArray[np.floating], groups: int) -> NDArray[np.int32]:
-    """Returns the order of axes in which each run of four holds large and small variances; -1 stands for none.
+    """Returns the order of axes in which each run of six holds large and small variances; -1 stands for none.
 
     Args:
         variances: (d,) variance of each axis.
-        groups: number of runs, at least d / 4.
+        groups: number of runs, at least d / 6.
     """
     ranked = np.full(groups * _AXES, -1, dtype=np.int32)
     ranked[: len(variances)] = np.argsort(-variances, kind="stable")

@@ -27,7 +27,7 @@ from rhoma.index.approximate import coarse_class
 from rhoma.index.flat import FlatIndex
 from rhoma.index.letters import PACKED, Letters, write_letters
 from rhoma.index.names import Names, Texts, write_names, write_texts
-from rhoma.index.rows import Rows, write_rows
+from rhoma.index.rows import Rows, packed_size, write_rows
 from rhoma.manifest import SegmentInfo
 from rhoma.windows import count_windows
 
@@ -132,11 +132,11 @@ class Segment:
         self.members = self._load("members")
         self.copies = self._load("copies")
         self.names = Names(directory)
-        self.rows = Rows.read(directory)
+        self.rows = Rows.read(directory, dimension)
         packed = (directory / PACKED).stat().st_size
         fits = (
-            self.rows.codes.shape == (info.n_windows, dimension)
-            and self.rows.codes.dtype == np.int8
+            self.rows.codes.shape == (info.n_windows, packed_size(dimension))
+            and self.rows.codes.dtype == np.uint8
             and self.rows.scales.shape == (info.n_windows,)
             and self.lengths.shape == (info.n_sequences,)
             and self.copies.shape == (2, info.n_represented)

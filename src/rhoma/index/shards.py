@@ -32,7 +32,7 @@ from rhoma.index.build import (
 from rhoma.index.contents import arrange, check_names
 from rhoma.index.letters import Letters
 from rhoma.index.names import Names
-from rhoma.index.rows import Rows, quantise
+from rhoma.index.rows import Rows
 from rhoma.index.segment import describe, write_contents, write_vectors
 from rhoma.index.vectors import StoredVectors, as_list, check_stores
 from rhoma.io.fasta import write_fasta
@@ -226,7 +226,7 @@ def train_codebook(
     if not any(len(store.names) for store in parts):
         raise InputError("there is no window to train with", path=parts[0].path, remedy="embed sample.fasta")
     vectors = np.concatenate([store.vectors[store.plus_rows(p)] for store in parts for p in range(len(store.names))])
-    rows = Rows(*quantise(vectors))
+    rows = Rows.of(vectors)
     codebook = Codebook.train(plan.chosen, rows.take(np.arange(len(rows))), plan.n_windows)
     with artefact_directory(out) as work:
         codebook.write(work)

@@ -87,6 +87,6 @@ class StoredVectors:
             out[mine] = store.vectors[self._rows[rows][mine]]
         return out
 
-    def quantised(self, start: int, end: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    def quantised(self, start: int, end: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Returns codes and scales of the windows from one number to another."""
         return quantise(self.take(np.arange(start, end, dtype=np.int64)))

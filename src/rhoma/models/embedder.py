@@ -13,23 +13,22 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-
 from rhoma.artifacts import MANIFEST
-from rhoma.errors import ArtefactError, DeviceError, DeviceMemoryError, InputError
+from rhoma.errors import ArtefactError, InputError
 from rhoma.manifest import GRAPH, EncoderInfo, ModelManifest, read_manifest, sha256_file, verify_files
-from rhoma.models.tape import TAPE, embed_tape, tape_of
+from rhoma.models.batched import BatchedEmbedder
+from rhoma.models.runtimes import onnx_forward, onnx_tape, resolve_device, torch_forward
+from rhoma.models.tape import tape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    import onnxruntime
+    import numpy as np
     from numpy.typing import NDArray
 
     from rhoma.models.encoders.public import PublicEncoder
-    from rhoma.models.tape import Tape
+    from rhoma.models.runtimes import Device
 
-Device = Literal["auto", "cpu", "cuda"]
 # nucleotides a forward pass, padding included: states of a batch stay in the processor's cache
 _BATCH_NUCLEOTIDES = {"cpu": 4_096, "cuda": 131_072}
 
@@ -61,81 +60,6 @@ class Embedder(Protocol):
         self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
         """Return (n, d) float32 unit rows, one a sequence (upper-case RNA), in their order."""
-
-
-class BatchedEmbedder:
-    """An embedder over a function from a list of sequences to vectors; equal sequences are embedded once."""
-
-    def __init__(
-        self,
-        forward: Callable[[list[str]], NDArray[np.float32]],
-        *,
-        name: str,
-        sha256: str,
-        dimension: int,
-        window: int,
-        stride: int,
-        batch_nucleotides: int = _BATCH_NUCLEOTIDES["cpu"],
-        padded: bool = True,
-        tape: Callable[[list[str]], Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]] | None = None,
-    ) -> None:
-        self.name = name
-        self.sha256 = sha256
-        self.dimension = dimension
-        self.window = window
-        self.stride = stride
-        self._forward = forward
-        self._batch = batch_nucleotides
-        self._padded = padded
-        self._tape = tape
-
-    def embed(
-        self, sequences: Sequence[str], *, progress: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.float32]:
-        """Return (n, d) float32 unit rows in the order of `sequences`.
-
-        Sequences of like length share a batch, of equal length where `padded` is False; padding moves a vector by
-        rounding only. What windows share that follow each other is embedded once where there is a `tape`.
-
-        Raises:
-            InputError: an empty sequence, or one longer than the window.
-        """
-        distinct: dict[str, list[int]] = {}
-        for row, sequence in enumerate(sequences):
-            if not 0 < len(sequence) <= self.window:
-                raise InputError(
-                    f"a window of {len(sequence)} nt does not fit the model {self.name}",
-                    remedy=f"cut sequences into windows of 1 to {self.window} nt",
-                )
-            distinct.setdefault(sequence, []).append(row)
-        out = np.empty((len(sequences), self.dimension), dtype=np.float32)
-        done = 0
-        for part, vectors in self._vectors(list(distinct)):
-            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            for sequence, vector in zip(part, vectors, strict=True):
-                out[distinct[sequence]] = vector
-            done += len(part)
-            if progress is not None:
-                progress(done, len(distinct))
-        return out
-
-    def _vectors(self, sequences: list[str]) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        """Yield some of the sequences with their vectors, until all were there."""
-        if self._tape is not None:
-            whole = [sequence for sequence in sequences if len(sequence) == self.window]
-            for numbers, vectors in self._tape(whole):
-                yield [whole[number] for number in numbers], vectors
-            sequences = [sequence for sequence in sequences if len(sequence) < self.window]
-        ordered = sorted(sequences, key=lambda s: (len(s), s))
-        start = 0
-        while start < len(ordered):
-            end = start + 1
-            while end < len(ordered) and (end - start + 1) * len(ordered[end]) <= self._batch:
-                if not self._padded and len(ordered[end]) > len(ordered[start]):
-                    break
-                end += 1
-            yield ordered[start:end], self._forward(ordered[start:end])
-            start = end
 
 
 def shipped_bundle() -> Path:
@@ -192,18 +116,18 @@ def load_embedder(
     verify_files(bundle, manifest)
     fingerprint = sha256_file(bundle / MANIFEST)
     where = resolve_device(device)
-    graph, tape = GRAPH in manifest.files, None
+    graph, tape, measures = GRAPH in manifest.files, None, None
     if runtime == "onnx" and not graph:
         raise ArtefactError(f"has no {GRAPH}", path=bundle, remedy="use the torch runtime")
     if graph and where == "cpu" and runtime != "torch":
         measures = tape_of(manifest.encoder, manifest.window, manifest.stride)
-        forward = _onnx_forward(bundle, threads, shortest=1 if measures is None else measures.width)
+        forward = onnx_forward(bundle, threads, measures)
         if measures is not None:
-            tape = _onnx_tape(bundle, threads, measures)
+            tape = onnx_tape(bundle, threads, measures)
     else:
         from rhoma.models.bundle import load_network
 
-        forward = _torch_forward(load_network(bundle, manifest, model_dir=model_dir), where, threads)
+        forward = torch_forward(load_network(bundle, manifest, model_dir=model_dir), where, threads)
     return BatchedEmbedder(
         forward,
         name=manifest.name,
@@ -213,6 +137,7 @@ def load_embedder(
         stride=manifest.stride,
         batch_nucleotides=_BATCH_NUCLEOTIDES[where],
         padded=manifest.encoder.kind != "words",
+        both=measures.width if measures is not None else None,
         tape=tape,
     )
 
@@ -269,7 +194,7 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
     network = HomologyNetwork(load_encoder(info, model_dir), HeadConfig(kind="mean"))
     weights = weights_sha256(info, model_dir)
     return BatchedEmbedder(
-        _torch_forward(network, where, threads),
+        torch_forward(network, where, threads),
         name=name,
         sha256=hashlib.sha256(f"{name} mean {weights}".encode()).hexdigest(),
         dimension=network.dimension,
@@ -277,89 +202,3 @@ def _public_embedder(name: str, device: Device, threads: int | None, model_dir: 
         stride=stride,
         batch_nucleotides=_BATCH_NUCLEOTIDES[where],
     )
-
-
-def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
-    """Return where to compute: ``auto`` is a GPU where one can be used.
-
-    Raises:
-        DeviceError: ``cuda`` where there is none.
-    """
-    if device == "cpu":
-        return "cpu"
-    try:
-        import torch
-
-        present = torch.cuda.is_available()
-    except ImportError:
-        present = False
-    if device == "cuda" and not present:
-        raise DeviceError("a GPU was asked for (--device cuda), but none can be used. Remedy: --device cpu or auto")
-    return "cuda" if present else "cpu"
-
-
-def _onnx_forward(bundle: Path, threads: int | None, *, shortest: int) -> Callable[[list[str]], NDArray[np.float32]]:
-    from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table, tokenize
-
-    session = _session(bundle / GRAPH, threads)
-    table = lookup_table(COMPACT_VOCABULARY, unknown=5)
-
-    def forward(sequences: list[str]) -> NDArray[np.float32]:
-        ids, _, _ = tokenize(sequences, table, max_length=1 << 20)
-        if ids.shape[1] < shortest:
-            ids = np.pad(ids, ((0, 0), (0, shortest - ids.shape[1])))
-        vectors: NDArray[np.float32] = session.run(None, {"ids": ids})[0]
-        return vectors
-
-    return forward
-
-
-def _onnx_tape(
-    bundle: Path, threads: int | None, measures: Tape
-) -> Callable[[list[str]], Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]]:
-    from rhoma.models.encoders.tokens import COMPACT_VOCABULARY, lookup_table
-
-    session = _session(bundle / TAPE, threads)
-    table = lookup_table(COMPACT_VOCABULARY, unknown=5)
-
-    def run(ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = session.run(None, {"ids": ids})[0]
-        return vectors
-
-    return lambda windows: embed_tape(windows, measures, run, table)
-
-
-def _session(graph: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.inter_op_num_threads = 1
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def _torch_forward(
-    network: object, device: Literal["cpu", "cuda"], threads: int | None
-) -> Callable[[list[str]], NDArray[np.float32]]:
-    import torch
-
-    from rhoma.models.network import HomologyNetwork
-
-    assert isinstance(network, HomologyNetwork)
-    network.eval().to(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-    def forward(sequences: list[str]) -> NDArray[np.float32]:
-        try:
-            # bf16 on a GPU moves a cosine by less than the fp16 that stores keep
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-                vectors = network(network.tokenize(sequences).to(device))
-        except torch.OutOfMemoryError as error:
-            raise DeviceMemoryError("the GPU's memory does not hold a batch of windows") from error
-        result: NDArray[np.float32] = vectors.float().cpu().numpy()
-        return result
-
-    return forward

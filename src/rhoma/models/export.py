@@ -16,7 +16,7 @@ from torch.nn import functional
 from rhoma.manifest import GRAPH
 from rhoma.models.encoders.protocol import TokenBatch
 from rhoma.models.encoders.words import WordsEncoder, smoothed
-from rhoma.models.tape import TAPE
+from rhoma.models.tape import BOTH_STRANDS, TAPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,23 +44,35 @@ class _FromIds(nn.Module):
 
 
 class _FromWords(nn.Module):
-    """The same for the words encoder, without padding but that of sequences shorter than a word: no mask, one pass."""
+    """The same for the words encoder, without padding but that of sequences shorter than a word: no mask, one pass.
+
+    ``strands`` (s, 2) says what vectors (b, s, d) are of: (0, 1) is a sequence, (1, 0) its reverse complement, which
+    has the same norms with the halves of the words exchanged.
+    """
 
     def __init__(self, network: HomologyNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, strands: Tensor) -> Tensor:
         encoder = self.network.encoder
         assert isinstance(encoder, WordsEncoder)
-        vectors = smoothed(torch.linalg.vector_norm(encoder.matches(ids), dim=2).square())
-        if self.network.whitening is not None:
-            vectors = self.network.whitening(vectors)
-        return functional.normalize(vectors, dim=-1)
+        return _vectors(self.network, torch.linalg.vector_norm(encoder.matches(ids), dim=2).square(), strands)
+
+
+def _vectors(network: HomologyNetwork, squares: Tensor, strands: Tensor) -> Tensor:
+    """Return the unit vectors (b, s, d) of squared norms (b, filters)."""
+    halves = smoothed(squares).reshape(squares.shape[0], 2, squares.shape[1] // 2)
+    vectors = halves.index_select(1, strands.flatten()).reshape(squares.shape[0], strands.shape[0], squares.shape[1])
+    if network.whitening is not None:
+        vectors = network.whitening(vectors)
+    return functional.normalize(vectors, dim=-1)
 
 
 class _FromTape(nn.Module):
     """A tape of letters in, the unit vectors of the windows that begin at every multiple of the stride out.
+
+    Their shape is (windows, s, d), with ``strands`` as above.
 
     What overlapping windows share is matched once: squares are summed over blocks of a stride, and a window is some
     whole blocks and the beginning of the next.
@@ -71,7 +83,7 @@ class _FromTape(nn.Module):
         self.network = network
         self.tape = tape
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, strands: Tensor) -> Tensor:
         encoder, tape = self.network.encoder, self.tape
         assert isinstance(encoder, WordsEncoder)
         whole, rest = divmod(tape.window - tape.width + 1, tape.stride)
@@ -84,17 +96,15 @@ class _FromTape(nn.Module):
             for first in range(whole):
                 squares = squares + full[:, first : first + tape.windows]
             parts.append(squares)
-        vectors = smoothed(torch.cat(parts).T)
-        if self.network.whitening is not None:
-            vectors = self.network.whitening(vectors)
-        return functional.normalize(vectors, dim=-1)
+        return _vectors(self.network, torch.cat(parts).T, strands)
 
 
 def export_graphs(network: HomologyNetwork, directory: Path, weights: Mapping[str, str], tape: Tape | None) -> None:
     """Write ``network.onnx``: input ``ids`` (b, t) int64, output ``vectors`` (b, d) float32 unit rows; and the tape's.
 
-    The graph of the words encoder takes sequences of one length. ``tape.onnx`` has the input (1, `tape.letters`) and as
-    output the vectors (`tape.windows`, d).
+    The graph of the words encoder takes sequences of one length and a second input, ``strands`` (s, 2) int64: rows
+    (0, 1) for a sequence and (1, 0) for its reverse complement; its vectors are (b, s, d). ``tape.onnx`` has the inputs
+    (1, `tape.letters`) and ``strands``, and as output the vectors (`tape.windows`, s, d).
 
     Args:
         network: with an encoder of our own, in fp32, on the processor.
@@ -106,18 +116,23 @@ def export_graphs(network: HomologyNetwork, directory: Path, weights: Mapping[st
     Raises:
         ValueError: a parameter of the graph is in none of the files.
     """
+    ids = torch.ones((3, 24), dtype=torch.int64)
     free = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("length", min=1)}
-    wrapped = _FromIds(network) if tape is None else _FromWords(network)
-    _export(wrapped.eval(), torch.ones((2, 24), dtype=torch.int64), free, directory, weights, GRAPH)
-    if tape is not None:
-        letters = torch.ones((1, tape.letters), dtype=torch.int64)
-        _export(_FromTape(network, tape).eval(), letters, {}, directory, weights, TAPE)
+    if tape is None:
+        _export(_FromIds(network).eval(), {"ids": ids}, {"ids": free}, directory, weights, GRAPH)
+        return
+    both = torch.tensor(BOTH_STRANDS)
+    strands = {0: torch.export.Dim("strands", min=1)}
+    inputs = {"ids": ids, "strands": both}
+    _export(_FromWords(network).eval(), inputs, {"ids": free, "strands": strands}, directory, weights, GRAPH)
+    inputs = {"ids": torch.ones((1, tape.letters), dtype=torch.int64), "strands": both}
+    _export(_FromTape(network, tape).eval(), inputs, {"ids": {}, "strands": strands}, directory, weights, TAPE)
 
 
 def _export(
     wrapped: nn.Module,
-    example: Tensor,
-    free: Mapping[int, object],
+    inputs: Mapping[str, Tensor],
+    free: Mapping[str, Mapping[int, object]],
     directory: Path,
     weights: Mapping[str, str],
     name: str,
@@ -130,11 +145,11 @@ def _export(
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
         wrapped,
-        (example,),
-        input_names=["ids"],
+        tuple(inputs.values()),
+        input_names=list(inputs),
         output_names=["vectors"],
         opset_version=OPSET,
-        dynamic_shapes={"ids": free},
+        dynamic_shapes=dict(free),
         dynamo=True,
         optimize=False,
         verbose=False,

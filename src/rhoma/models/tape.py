@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # of a model bundle: the graph that reads tapes
 TAPE = "tape.onnx"
+# rows of the input ``strands`` of the graphs of the words encoder: which half of the words comes first
+BOTH_STRANDS = ((0, 1), (1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,12 @@ def embed_tape(
     run: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     table: NDArray[np.int64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield (numbers of windows, their vectors), pass by pass; every window comes once.
+    """Yield (numbers of windows, what `run` gave for them), pass by pass; every window comes once.
 
     Args:
         windows: each of `tape.window` letters.
         tape: measures.
-        run: from ids (1, `tape.letters`) to the vectors of the windows at all strides.
+        run: from ids (1, `tape.letters`) to what belongs to the windows at all strides.
         table: from ASCII code to id.
     """
     text, places = lay_out(windows, tape.stride)

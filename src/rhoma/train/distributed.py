@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 import torch.distributed as dist
 
-from rhoma.models.embedder import resolve_device
+from rhoma.models.runtimes import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rhoma.models.embedder import Device
+    from rhoma.models.runtimes import Device
 
 
 def world() -> tuple[int, int]:

@@ -58,7 +58,7 @@ class RunConfig(BaseModel):
     encoder: str = WORDS
     sizes: dict[str, Any] = {}
     head: dict[str, Any] = {}
-    whitened: int = Field(default=640, ge=0)
+    whitened: int = Field(default=1024, ge=0)
     power: float = Field(default=0.7, ge=0, le=1)
     map_rate: float | None = Field(default=None, ge=0)
     lora: int = Field(default=0, ge=0)

@@ -38,15 +38,17 @@ class WordsConfig(BaseModel):
         filters: number of words; the second half are the reverse complements of the first.
         width: letters of a word.
         threshold: letters beyond which a word matches, before training.
+        transitions: what a letter counts that evolution exchanges most easily (A and G, C and U), before training.
         max_length: longest sequence in nucleotides.
         seed: of the random words that training begins with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    filters: int = Field(default=2048, ge=2, multiple_of=2)
+    filters: int = Field(default=1536, ge=2, multiple_of=2)
     width: int = Field(default=11, ge=1)
-    threshold: float = Field(default=3.0, ge=0)
+    threshold: float = Field(default=4.25, ge=0)
+    transitions: float = Field(default=0.45, ge=0, le=1)
     max_length: int = Field(default=1022, ge=1)
     seed: int = 0
 
@@ -62,7 +64,7 @@ class WordsEncoder(nn.Module):
 
     kind = "words"
     # shares of the learning rate: thousands of weights of single words wander where the few shared ones have learned
-    rates: ClassVar[dict[str, float]] = {"words": 0.1, "bias": 0.1}
+    rates: ClassVar[dict[str, float]] = {"words": 0.1, "bias": 0.1, "scores": 0.3, "places": 0.3, "threshold": 0.3}
 
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
@@ -74,9 +76,12 @@ class WordsEncoder(nn.Module):
         )
         # (words, bases, width), as a convolution takes it
         self.words = nn.Parameter(functional.one_hot(letters, _BASES).transpose(1, 2).float().contiguous())
-        self.bias = nn.Parameter(torch.full((config.filters // 2,), -config.threshold))
+        # of single words, beside the threshold of all
+        self.bias = nn.Parameter(torch.zeros(config.filters // 2))
+        self.threshold = nn.Parameter(torch.tensor(config.threshold))
         # from the letter of a word to the letter that is seen
-        self.scores = nn.Parameter(torch.eye(_BASES))
+        # A, C, G, U: a base and the one two places on
+        self.scores = nn.Parameter(torch.eye(_BASES) + config.transitions * torch.eye(_BASES).roll(2, dims=1))
         self.places = nn.Parameter(torch.ones(config.width))
         self._table = lookup_table(COMPACT_VOCABULARY, unknown=5)
 
@@ -112,7 +117,7 @@ class WordsEncoder(nn.Module):
         """Return filters (f, 4, width) and biases (f,): the words, then their reverse complements."""
         words = (self.words.transpose(1, 2) @ self.scores).transpose(1, 2) * self.places
         # A, C, G, U: the complement of a base is as far from the other end
-        return torch.cat([words, words.flip(1, 2)]), self.bias.repeat(2)
+        return torch.cat([words, words.flip(1, 2)]), self.bias.repeat(2) - self.threshold
 
     def _long_enough(self, ids: Tensor) -> Tensor:
         """Return `ids` padded to the length of a word."""
