@@ -50,6 +50,15 @@ def test_no_distance_changes_nothing_and_all_distance_changes_much() -> None:
     assert 0.65 < (evolve(codes, pairs, np.ones(500), 5.0, 0.0, rng) != codes).mean() < 0.85
 
 
+def test_transitions_come_as_often_as_asked_for() -> None:
+    rng = np.random.default_rng(8)
+    codes = rng.integers(0, 4, 20_000, dtype=np.uint8)
+    alone = np.full(len(codes), -1, np.int32)
+    child = evolve(codes, alone, np.ones(len(codes)), 0.4, 0.0, rng, transitions=4.0)
+    step = (child[child != codes] - codes[child != codes]) % 4
+    assert (step == 2).mean() == pytest.approx(4 / 6, abs=0.03)
+
+
 @given(SEEDS)
 def test_indels_fall_in_loops(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -31,6 +31,8 @@ class AugmentConfig(BaseModel):
         window: longest view in nucleotides.
         substitutions: largest fraction of positions that mutate in a real member.
         synthetic_substitutions: smallest and largest fraction in a synthetic family, and largest in a lone member.
+        transitions: how many times as often as each of the others a base becomes the one like it (A and G, C and U);
+            seed alignments show 2.0 between members of 50 to 90 % identity.
         indels: expected indel events per nucleotide.
         bare: share of short RNAs that come without flanks.
         truncate: share of short RNAs that lose up to 40 % of their length.
@@ -43,6 +45,7 @@ class AugmentConfig(BaseModel):
     window: int = Field(default=128, ge=16)
     substitutions: float = Field(default=0.15, ge=0, le=1)
     synthetic_substitutions: tuple[float, float] = (0.1, 0.5)
+    transitions: float = Field(default=2.0, ge=0)
     indels: float = Field(default=0.03, ge=0)
     bare: float = Field(default=0.35, ge=0, le=1)
     truncate: float = Field(default=0.2, ge=0, le=1)
@@ -80,6 +83,7 @@ def evolve(
     distance: float,
     indels: float,
     rng: np.random.Generator,
+    transitions: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Return a descendant of `codes`: substitutions (compensated at paired positions), then indels in loops.
 
@@ -91,14 +95,16 @@ def evolve(
         distance: expected fraction of positions that mutate.
         indels: expected number of indel events per nucleotide; they fall on unpaired positions only.
         rng: source of randomness.
+        transitions: how many times as often as each of the others a base becomes the one like it.
     """
     size = len(codes)
     new = codes.copy()
     hit = rng.random(size) < np.minimum(rates * distance, 0.75)
     paired = pairs >= 0
     single = hit & ~paired
-    # adding 1 to 3 modulo 4 always changes the base
-    new[single] = (new[single] + rng.integers(1, 4, int(single.sum()), dtype=np.uint8)) % 4
+    # A, C, G, U: two on is the transition
+    shares = np.array([1.0, transitions, 1.0]) / (2.0 + transitions)
+    new[single] = (new[single] + rng.choice(3, int(single.sum()), p=shares).astype(np.uint8) + 1) % 4
     left = np.flatnonzero(hit & paired & (pairs > np.arange(size)))
     if left.size:
         drawn = _PAIRS[rng.choice(len(_PAIRS), size=left.size, p=_PAIR_WEIGHTS)]

@@ -123,7 +123,7 @@ class Sampler:
             # a lone member has to stand for its family, so it evolves further
             top = config.substitutions if len(set(members)) > 1 else config.synthetic_substitutions[1]
             rates = rng.gamma(config.rate_shape, 1 / config.rate_shape, size=len(codes))
-            child = evolve(codes, pairs, rates, rng.uniform(0, top), config.indels, rng)
+            child = evolve(codes, pairs, rates, rng.uniform(0, top), config.indels, rng, config.transitions)
             views.append(place(child, centre, config, rng))
         return views
 
@@ -166,6 +166,6 @@ class Sampler:
         distance = rng.uniform(*config.synthetic_substitutions)
         centre = float(rng.random())
         return [
-            place(evolve(ancestor, pairs, rates, distance, config.indels, rng), centre, config, rng)
+            place(evolve(ancestor, pairs, rates, distance, config.indels, rng, config.transitions), centre, config, rng)
             for _ in range(self.config.views)
         ]

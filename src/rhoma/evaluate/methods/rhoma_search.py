@@ -67,11 +67,14 @@ class RhomaSearch:
 
 
 class RhomaVectors:
-    """The vectors alone: each target by the cosine of its best window, on either strand."""
+    """The vectors alone: each target by the cosine of its best window, on either strand.
+
+    Near copies have the score of the sequence that stands for them; the option ``count`` is how many windows are listed.
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._count = int(task.options.get("count", 2000))
+        self._count = int(task.options.get("count", 20_000))
 
     def build(self) -> list[Path]:
         """Returns the index bundle, which is made beforehand, and opens it and the model."""
@@ -104,7 +107,8 @@ class RhomaVectors:
                 hits = [
                     RankedHit(query.id, name, strand, score, math.nan)
                     for number, (score, strand) in best.items()
-                    for name in database.index.copies(number)
+                    for copy in (number, *database.index.represented(number).tolist())
+                    for name in database.index.copies(copy)
                 ]
             yield Answer(query.id, hits, cost)
 
