@@ -69,7 +69,7 @@ class RhomaSearch:
 class RhomaVectors:
     """The vectors alone: each target by the cosine of its best window, on either strand.
 
-    Near copies have the score of the sequence that stands for them; the option ``count`` is how many windows are listed.
+    Near copies have the score of the sequence that stands for them. The option ``count``: how many windows are listed.
     """
 
     def __init__(self, task: Task) -> None:
