@@ -8,7 +8,7 @@ dinucleotide shuffle in other flanks. It is embedded and indexed once in WORK (a
 there. Queries are windows of members that are not in the database. The program prints a table:
 
 * `recall@k`: share of the exact k best that a search for k finds; of the stored rows (what an exact index answers), and
-  of the vectors before they were stored in 8 bits.
+  of the vectors before they were stored in 4 bits.
 * `list`, `exact`, `search`: processor milliseconds a query window, of one thread: the list of candidates, their exact
   cosines, and the whole search for k = 1,000, with `--batch` windows at a time.
 * bytes a nucleotide, by file and in all; seconds to open the index and to answer for the first time; resident memory
