@@ -96,7 +96,7 @@ def test_both_runtimes_agree_on_the_shipped_encoder() -> None:
     cosine = (onnx.embed(sequences) * torch.embed(sequences)).sum(1)
     assert (cosine > 1 - 1e-3).all()
     assert onnx.sha256 == torch.sha256
-    assert (onnx.dimension, onnx.window, onnx.stride) == (640, 128, 64)
+    assert (onnx.dimension, onnx.window, onnx.stride) == (1024, 128, 64)
 
 
 def test_the_shipped_encoder_is_small() -> None:
