@@ -113,7 +113,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 from rhoma.models.embedder import load_embedder
 vectors = load_embedder(threads=1).embed(["ACGUACGUACGUACGUACGU", "GGGGAAAACCCC"])
-assert vectors.shape == (2, 640), vectors.shape
+assert vectors.shape == (2, 1024), vectors.shape
 assert "torch" not in sys.modules
 print("fine")
 """
