@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 
 MIN_LENGTH = 15
-MAX_LENGTH = 30_000
 NUCLEOTIDES = "ACGU"
 IUPAC = "ACGURYSWKMBDHVN"
 

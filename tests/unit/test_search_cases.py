@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from rhoma import SearchConfig, Searcher, read_fasta
 from rhoma.index.build import index_database
+from rhoma.io.fasta import write_fasta
 from rhoma.models.embedder import load_embedder
+from rhoma.sequences import Record, reverse_complement
 
 if TYPE_CHECKING:
     from rhoma.search import SearchResult
@@ -33,12 +36,40 @@ def test_chance_stays_chance_after_rounds(tmp_path: Path) -> None:
 
 
 def test_a_homolog_of_4_kb_is_one_hit(tmp_path: Path) -> None:
-    (result,) = answers(tmp_path, "join4k_q.fa", "join4k_db.fa", SearchConfig(effort="fast"))
+    (result,) = answers(tmp_path, "join4k_q.fa", "join4k_db.fa", SearchConfig())
+    # a covariance model of each stretch of a long query would take minutes
+    assert not any(stats.cm for _, stats in result.rounds)
     (hit,) = [hit for hit in result.hits if hit.evalue <= 1e-3]
     assert abs(hit.qstart - 2) <= 5
     assert abs(hit.qend - 4000) <= 5
     assert abs(hit.tstart - 202) <= 5
     assert abs(hit.tend - 4204) <= 5
+
+
+@pytest.mark.slow
+def test_a_query_of_31_kb_is_searched_in_tiles(tmp_path: Path) -> None:
+    rng = np.random.default_rng(31)
+    letters = rng.choice(list("ACGU"), 31_000)
+    copy = letters.copy()
+    copy[rng.random(len(copy)) < 0.1] = "A"
+    write_fasta(tmp_path / "q.fa", [Record("q", "", "".join(letters))])
+    write_fasta(tmp_path / "db.fa", [Record("t", "", reverse_complement("".join(copy)))])
+    (result,) = answers(tmp_path, str(tmp_path / "q.fa"), str(tmp_path / "db.fa"), SearchConfig(iterations=2))
+    (hit,) = [hit for hit in result.hits if hit.evalue <= 1e-3]
+    assert (hit.strand, hit.source) == ("-", "profile")
+    assert max(hit.qstart, hit.tstart) <= 20
+    assert min(hit.qend, hit.tend) >= 31_000 - 20
+
+
+def test_hits_end_where_the_shared_element_ends(tmp_path: Path) -> None:
+    """60 targets share 150 nt, at 301-450; what lies beside them is unrelated."""
+    (result,) = answers(tmp_path, "dom_q.fa", "dom_db.fa", SearchConfig(effort="fast"))
+    hits = [hit for hit in result.hits if hit.evalue <= 1e-3]
+    assert len({hit.target for hit in hits}) == len(hits) == 60
+    beyond = [max(301 - hit.tstart, hit.tend - 450) for hit in hits]
+    # nhmmer: 15 nt in the mean, 11 of 60 more than 20
+    assert sum(max(0, end) for end in beyond) / 60 <= 15
+    assert sum(end > 20 for end in beyond) <= 15
 
 
 @pytest.mark.parametrize(

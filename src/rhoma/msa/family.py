@@ -17,7 +17,7 @@ from rhoma.msa.first import first_alignment
 from rhoma.msa.outputs import write_alignment
 from rhoma.msa.quality import Quality, format_quality, measure
 from rhoma.msa.select import fragments
-from rhoma.sequences import MAX_LENGTH, safe_name
+from rhoma.sequences import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rhoma.msa.align import AlignConfig
     from rhoma.msa.build import Built
     from rhoma.sequences import Record
+
+# Longest sequence of a family that is aligned.
+MAX_LENGTH = 30_000
 
 _ENDINGS = (".gz", ".bgz", ".fasta", ".fas", ".fa", ".fna")
 

@@ -12,7 +12,7 @@ from rhoma.artifacts import artefact_directory
 from rhoma.errors import InputError
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.skipped import write_skipped
-from rhoma.sequences import MAX_LENGTH, MIN_LENGTH, Record
+from rhoma.sequences import MIN_LENGTH, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,20 +34,7 @@ def read_queries(path: Path) -> tuple[list[Record], list[Skipped]]:
     """
     if path.suffix.lower() == ".csv":
         return _read_samplesheet(path)
-    records, skipped = read_fasta(path, min_length=MIN_LENGTH, skip="short")
-    return _checked(records, path), skipped
-
-
-def _checked(records: list[Record], path: Path) -> list[Record]:
-    for record in records:
-        if len(record.sequence) > MAX_LENGTH:
-            raise InputError(
-                f"has {len(record.sequence)} nucleotides, a query may have {MAX_LENGTH}",
-                path=path,
-                record=record.id,
-                remedy="cut it into parts that overlap",
-            )
-    return records
+    return read_fasta(path, min_length=MIN_LENGTH, skip="short")
 
 
 def _read_samplesheet(path: Path) -> tuple[list[Record], list[Skipped]]:
@@ -65,10 +52,7 @@ def _read_samplesheet(path: Path) -> tuple[list[Record], list[Skipped]]:
         seen[name] = line
         found, short = read_fasta(_place(path, fasta, line), min_length=MIN_LENGTH, skip="short")
         alone = len(found) + len(short) == 1
-        records += [
-            Record(name if alone else f"{name}.{one.id}", one.description, one.sequence)
-            for one in _checked(found, path.parent / fasta)
-        ]
+        records += [Record(name if alone else f"{name}.{one.id}", one.description, one.sequence) for one in found]
         skipped += [replace(one, id=name if alone else f"{name}.{one.id}") for one in short]
     names = Counter([*(one.id for one in records), *(one.id for one in skipped)])
     for name, count in names.items():

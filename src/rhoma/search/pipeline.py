@@ -77,6 +77,9 @@ def search(
         anchors: Places that another tool (MMseqs2) found; they are scored whatever the vectors say.
     """
     query = make_query(record, database, config, vectors, anchors)
+    if len(query.tiles) > 1 and config.effort == "auto":
+        # the structure of a stretch is a guess, and its covariance model takes twenty times as long as all else
+        config = config.model_copy(update={"effort": "fast"})
     scorer = ProfileScorer(seed=config.seed)
     size = (config.database_size or database.size) * len(query.tiles)
     outcomes = [Rounds(tile, database, scorer, config, size).run() for tile in query.tiles]
