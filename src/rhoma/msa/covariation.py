@@ -39,7 +39,7 @@ _NULLS = 20
 # The exponential tail is fitted to the highest of the null's scores.
 _TAIL = 0.002
 _FEWEST_TAIL = 50
-_UNKNOWN = 15
+UNKNOWN = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def covariation(alignment: Alignment, *, seed: int = 1) -> list[CovaryingPair]:
         alignment: With ``ss_cons``.
         seed: Of the null.
     """
-    letters = _states(as_cells(alignment.rows[:MOST_ROWS]))
-    columns = np.flatnonzero((letters != _UNKNOWN).mean(axis=0) > _FILLED)
+    letters = states(as_cells(alignment.rows[:MOST_ROWS]))
+    columns = np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
     letters = letters[:, columns]
     paired = set(pair_table(alignment.ss_cons))
     if len(np.unique(letters, axis=0)) < 3 or not 2 <= len(columns) <= MOST_COLUMNS:
@@ -110,9 +110,9 @@ def power(substitutions: int) -> float:
 _POWER = (-6.0, 2.0)
 
 
-def _states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns the sets of letters that cells may hold, as bits of A, C, G, U; all four where none is known."""
-    bits = np.full(256, _UNKNOWN, dtype=np.uint8)
+    bits = np.full(256, UNKNOWN, dtype=np.uint8)
     bits[np.frombuffer(b"ACGU", dtype=np.uint8)] = 1, 2, 4, 8
     return bits[codes]
 
@@ -201,12 +201,12 @@ def _null_scores(
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Returns the scores of all pairs of columns of simulated alignments with the gaps of the real one."""
-    unknown = letters == _UNKNOWN
+    unknown = letters == UNKNOWN
     upper = np.triu_indices(letters.shape[1], _LOOP)
     found = []
     for _ in range(_NULLS):
         made = simulate(ancestral, branches, rng)[: len(letters)]
-        found.append(statistic(np.where(unknown, _UNKNOWN, made))[upper])
+        found.append(statistic(np.where(unknown, UNKNOWN, made))[upper])
     return np.concatenate(found)
 
 

@@ -1,0 +1,178 @@
+"""How well seeds' own sequences are aligned and folded, how often chance covaries, and what it all costs.
+
+    python benchmarks/alignment.py --rfam DIR --part seeds --families 20 --rows 10
+    python benchmarks/alignment.py --rfam DIR --part null --families 20 --rows 50 --shuffles 5
+    python benchmarks/alignment.py --rfam DIR --part times
+
+``seeds`` cuts seed alignments to so many rows (drawn at random, seeded), takes the gaps out, and prints the mean sum of
+pairs and base-pair F1 against the curated alignment and structure, with 95 % intervals over families:
+
+* ``linsi``: MAFFT L-INS-i, folded by RNAalifold;
+* ``cm``, ``auto``: :func:`rhoma.msa.build.build` with that aligner, as ``query align`` calls it;
+* ``ceiling``: cmalign to the model of the whole curated alignment, with the curated structure.
+
+``null`` shuffles the substitutions of seeds along their trees and counts pairs that are significant all the same.
+``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt and 5,000 of 72 nt from the models of a
+tRNA-like, an RNase P-like and a 5S-like seed by cmemit, from unaligned rows to model and evidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma import infernal
+from rhoma.alignment import Alignment, as_cells, as_rows, ungapped
+from rhoma.evaluate.alignments import AlignmentFigures, compare, rows_of_seed
+from rhoma.evaluate.metrics import interval
+from rhoma.msa.build import BuildConfig, build, choose_rows
+from rhoma.msa.covariation import UNKNOWN, covariation, fitch, simulate, states, tree
+from rhoma.msa.first import first_alignment
+from rhoma.msa.mafft import mafft_alignment
+from rhoma.msa.select import effective_sequences
+from rhoma.rfam import read_seed
+from rhoma.sequences import Record
+from rhoma.structure import annotate, dot_bracket, pair_table
+
+if TYPE_CHECKING:
+    from rhoma.rfam import Seed
+
+# (rows, nucleotides, family whose model emits them)
+TIMES = ((100, 76, "RF00005"), (100, 400, "RF00010"), (1_000, 120, "RF00001"), (5_000, 72, "RF00005"))
+
+
+def chosen(rfam: Path, count: int, fewest: int, longest: int) -> list[Seed]:
+    """Returns seeds of at least so many rows and at most that median length, evenly spread over the file."""
+    seeds = [
+        seed
+        for seed in read_seed(rfam)
+        if len(seed.rows) >= fewest and np.median([len(ungapped(row)) for _, row in seed.rows]) <= longest
+    ]
+    if count >= len(seeds):
+        return seeds
+    return [seeds[place] for place in np.linspace(0, len(seeds) - 1, count).round().astype(int)]
+
+
+def whole(seed: Seed) -> Alignment:
+    """Returns a seed alignment with its structure as brackets."""
+    names, rows = zip(*seed.rows, strict=True)
+    return Alignment(names, rows, dot_bracket(pair_table(seed.structure), len(seed.structure)))
+
+
+def cut(alignment: Alignment, rows: int) -> Alignment:
+    """Returns so many rows of an alignment, drawn at random."""
+    picked = np.random.default_rng(1).choice(len(alignment.rows), rows, replace=False)
+    return Alignment(
+        tuple(f"s{number}" for number in range(rows)),
+        tuple(alignment.rows[row] for row in sorted(picked.tolist())),
+        alignment.ss_cons,
+    )
+
+
+def figures(made: Alignment, reference: Alignment) -> AlignmentFigures:
+    """Returns the figures of an alignment of the reference's rows."""
+    test, true = (rows_of_seed(dict(zip(a.names, a.rows, strict=True))) for a in (made, reference))
+    return compare(test, true, made.ss_cons, reference.ss_cons)
+
+
+def seeds(args: argparse.Namespace) -> None:
+    """Prints a row a family and method, and the means."""
+    found: dict[str, list[AlignmentFigures]] = {}
+    families = chosen(args.rfam, args.families, args.fewest or args.rows, args.longest)
+    for seed in families:
+        complete = whole(seed)
+        reference = cut(complete, args.rows)
+        records = [Record(n, "", ungapped(row)) for n, row in zip(reference.names, reference.rows, strict=True)]
+        plain = Alignment(reference.names, reference.rows)
+        start = first_alignment(records[0], records[1:], threads=args.threads)
+        made = {"linsi": annotate(mafft_alignment(plain, "linsi", threads=args.threads))}
+        for aligner in ("cm", "auto"):
+            config = BuildConfig(aligner=aligner)
+            made[aligner] = build(start, config, name="seed", threads=args.threads).alignment
+        model = infernal.build(complete, name="seed", hand=False)
+        made["ceiling"] = infernal.align(model, plain, threads=args.threads)
+        for method, alignment in made.items():
+            figure = figures(alignment, reference)
+            found.setdefault(method, []).append(figure)
+            print(seed.accession, method, f"{figure.sps:.3f} {figure.pair_f1:.3f}", sep="\t", flush=True)
+    names = [seed.accession for seed in families]
+    for method, row in found.items():
+        line = [method, str(len(row))]
+        for name in ("sps", "pair_f1"):
+            values = np.array([getattr(figure, name) for figure in row])
+            low, high = interval(values, names)
+            line.append(f"{name} {np.nanmean(values):.3f} ({low:.3f} to {high:.3f})")
+        print("\t".join(line))
+
+
+def null(args: argparse.Namespace) -> None:
+    """Prints significant pairs of shuffled seeds, a row a family, and the rate an alignment."""
+    total = count = 0
+    for seed in chosen(args.rfam, args.families, args.rows, args.longest):
+        letters = states(as_cells(cut(whole(seed), args.rows).rows))
+        letters = letters[:, (letters != UNKNOWN).mean(axis=0) > 0.5]
+        parents, branches = tree(letters)
+        ancestral = fitch(letters, parents)
+        false = 0
+        for number in range(args.shuffles):
+            made = simulate(ancestral, branches, np.random.default_rng(100 + number))[: len(letters)]
+            signs = np.frombuffer(b"-AC-G---U-------", dtype=np.uint8)
+            rows = as_rows(signs[np.where(letters == UNKNOWN, UNKNOWN, made)])
+            pairs = covariation(Alignment(tuple(map(str, range(len(rows)))), rows, "." * letters.shape[1]))
+            false += sum(pair.significant for pair in pairs)
+        print(seed.accession, letters.shape[1], false, sep="\t", flush=True)
+        total += false
+        count += args.shuffles
+    print(f"{total} false pairs in {count} alignments: {total / count:.3f} an alignment, 0.05 stated")
+
+
+def times(args: argparse.Namespace) -> None:
+    """Prints seconds and Neff of synthetic families."""
+    seeds_by_name = {seed.accession: seed for seed in read_seed(args.rfam)}
+    for rows, length, family in TIMES:
+        records = emit(whole(seeds_by_name[family]), rows, length)
+        began, used = time.perf_counter(), sum(os.times()[:4])
+        start = first_alignment(records[0], records[1:], threads=args.threads)
+        start = start.keep(choose_rows(start, BuildConfig()))
+        built = build(start, BuildConfig(), name="family", threads=args.threads)
+        wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
+        effective = effective_sequences(as_cells(built.alignment.rows))
+        kept = len(built.alignment.rows)
+        print(rows, length, kept, built.method, f"neff {effective:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
+
+
+def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:
+    """Returns sequences that the model of a family emits, cut or filled up to a length by their own letters."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model.cm"
+        path.write_text(infernal.build(alignment, name="family", hand=False))
+        command = ["cmemit", "-N", str(rows), "--seed", "1", str(path)]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    letters = ["".join(chunk.split("\n")[1:]) for chunk in text.split(">")[1:]]
+    return [Record(f"r{n}", "", (row * (length // len(row) + 1))[:length]) for n, row in enumerate(letters)]
+
+
+def main() -> None:
+    """Runs one part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rfam", type=Path, required=True)
+    parser.add_argument("--part", choices=("seeds", "null", "times"), default="seeds")
+    parser.add_argument("--families", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=10)
+    parser.add_argument("--fewest", type=int, help="rows that a seed has at least (default: --rows)")
+    parser.add_argument("--longest", type=int, default=400)
+    parser.add_argument("--shuffles", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    {"seeds": seeds, "null": null, "times": times}[args.part](args)
+
+
+if __name__ == "__main__":
+    main()
