@@ -55,6 +55,11 @@ def dot_bracket(pairs: Sequence[tuple[int, int]], length: int) -> str:
     return "".join(line)
 
 
+def known_letters(rows: Sequence[str]) -> list[str]:
+    """Returns the rows with N for every code of ambiguity, as ViennaRNA wants them."""
+    return [row.translate(_TO_ACGUN) for row in rows]
+
+
 def fold_consensus(rows: Sequence[str]) -> str:
     """Returns the dot-bracket structure of an alignment: RNAalifold with RIBOSUM scores, RNAfold for one row.
 
@@ -74,7 +79,7 @@ def fold_consensus(rows: Sequence[str]) -> str:
     if length > LONG:
         model.max_bp_span = _SPAN
         rows = rows[:_ROWS_WHEN_LONG]
-    letters = [row.translate(_TO_ACGUN) for row in rows]
+    letters = known_letters(rows)
     if len(letters) == 1:
         structure, _ = RNA.fold_compound(letters[0].replace("-", "N"), model).mfe()
     else:

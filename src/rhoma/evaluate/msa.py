@@ -47,8 +47,8 @@ def measure_alignments(
 ) -> tuple[list[Row], list[Row]]:
     """Returns the rows of msa.tsv and those of single queries, on the database without flanks.
 
-    ``rhoma``: search in rounds, then the alignment workflow. ``blastn``: BLASTn's hits with E <= 1e-3, each
-    aligned to the query, in the same workflow. ``mafft``: L-INS-i on the sequences of ``rhoma``, structure
+    ``rhoma``: search in rounds with MMseqs2's places, then the alignment workflow, ends taken from the index, as the
+    pipeline runs them. ``blastn``: BLASTn's hits with E <= 1e-3, each aligned to the query, in the same workflow. ``mafft``: L-INS-i on the sequences of ``rhoma``, structure
     by RNAalifold.
 
     Args:
@@ -134,18 +134,19 @@ def _rhoma(
 
     del benchmark
     searcher = Searcher.open(index / "index", embedder=model.load(threads=threads))
-    write_results(work / "rhoma.search", searcher.search(queries, SearchConfig(threads=threads)))
-    return _aligned(work / "rhoma.search", queries, work / "rhoma", threads)
+    anchors = searcher.anchors(queries, threads=threads)
+    write_results(work / "rhoma.search", searcher.search(queries, SearchConfig(threads=threads), anchors=anchors))
+    return _aligned(work / "rhoma.search", queries, work / "rhoma", index / "index", threads)
 
 
-def _aligned(search: Path, queries: Sequence[Record], out: Path, threads: int) -> dict[str, Alignment]:
+def _aligned(search: Path, queries: Sequence[Record], out: Path, index: Path, threads: int) -> dict[str, Alignment]:
     from rhoma.io.fasta import write_fasta
     from rhoma.msa.align import AlignConfig, align_batch
     from rhoma.sequences import safe_name
 
     fasta = out.with_suffix(".fasta")
     write_fasta(fasta, queries)
-    align_batch(search, fasta, out, AlignConfig(evalue=_EVALUE, threads=threads))
+    align_batch(search, fasta, out, AlignConfig(evalue=_EVALUE, threads=threads), index=index)
     return {query.id: read_stockholm(out / safe_name(query.id) / "msa.sto") for query in queries}
 
 
@@ -176,7 +177,7 @@ def _blastn(
     from rhoma.io.hits import write_hits_tsv
     from rhoma.sequences import safe_name
 
-    del index, model
+    del model
     scratch = work / "blast"
     scratch.mkdir()
     task = Task(targets=benchmark.targets(PLAIN).absolute(), work=scratch, threads=threads)
@@ -191,7 +192,7 @@ def _blastn(
         text = format_stockholm(Alignment(tuple(merged), tuple(merged.values())))
         (search / "alignments" / f"{safe_name(query.id)}.sto").write_text(text, encoding="utf-8")
     write_hits_tsv(search / "hits.tsv", sort_hits(every))
-    return _aligned(search, queries, work / "blast.msa", threads)
+    return _aligned(search, queries, work / "blast.msa", index / "index", threads)
 
 
 _BLAST_COLUMNS = "sseqid sstrand qstart qend sstart send bitscore evalue qseq sseq"

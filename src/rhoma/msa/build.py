@@ -15,6 +15,7 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
 from rhoma.errors import ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
+from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 LONGEST_MODEL = 3_000
 # Rows that make the model: more make it slower and hardly better.
 CORE = 60
-# Seconds of a core that aligning rows to the model may take, and what a row of 100 nt takes; the time grows with the
-# square of the length.
-_CMALIGN_BUDGET = 300.0
-_CMALIGN_ROW = 0.012
+# Seconds of a core that aligning all rows to the model may take, and what a row of 100 nt takes at most; the time grows
+# with the square of the length.
+_CMALIGN_BUDGET = 30.0
+_CMALIGN_ROW = 0.03
 _CMALIGN_SECONDS = 1_800.0
 
 
@@ -110,10 +111,10 @@ def build(
     """
     length = len(ungapped(start.rows[0]))
     if len(start.rows) == 1:
-        return _finished(annotate(start), name, "single", "no homolog", length)
+        return _finished(annotate(start, fold), name, "single", "no homolog", length)
     if length > LONG:
         reason = f"the query is longer than {LONG:,} nt: no covariance model aligns"
-        return _finished(annotate(start), name, "profile", reason, length)
+        return _finished(annotate(start, fold), name, "profile", reason, length)
     rows = core_of(start)
     choice = choose_aligner(config.aligner, rows=len(rows), length=length)
     method: str = "profile" if choice.aligner == "cm" else choice.aligner
@@ -130,19 +131,19 @@ def build(
             raise
         # A matrix too large or a run too long: the alignment at hand stays.
         kept = first if len(rows) == len(start.rows) else start
-        return _finished(annotate(kept), name, method, f"{choice.reason}; cmalign: {error.problem}", length)
+        return _finished(annotate(kept, fold), name, method, f"{choice.reason}; cmalign: {error.problem}", length)
     method = "cm" if choice.aligner == "cm" else f"{choice.aligner}+cm"
     return _finished(whole, name, method, choice.reason, length)
 
 
 def _refine(first: Alignment, rounds: int, threads: int) -> Alignment:
     """Returns the rows aligned to the model of their structure, again until that stays, with what is then folded."""
-    annotated = annotate(first)
+    annotated = annotate(first, fold)
     for _ in range(rounds):
         before = [pair[:2] for pair in query_pairs(annotated)]
         model = infernal.build(annotated, name="core")
         aligned = infernal.align(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
-        annotated = annotate(aligned.with_lines(ss_cons="", rf=""))
+        annotated = annotate(aligned.with_lines(ss_cons="", rf=""), fold)
         if [pair[:2] for pair in query_pairs(annotated)] == before:
             break
     return annotated

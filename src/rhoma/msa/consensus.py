@@ -1,0 +1,125 @@
+"""The consensus structure of an alignment: what its rows fold into together, and each by itself.
+
+RNAalifold folds the alignment, RNAfold every row of a sample; the mean of both base-pair probabilities is the evidence,
+and the structure is the one with the largest expected accuracy (gamma-centroid; Hamada, Kiryu, Sato, Mituyama and Asai
+2009, Bioinformatics 25:465). The rows' own structures help most where an alignment is not quite right: a helix that is
+out of register in the columns is still one in every row.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.structure import LONG, dot_bracket, fold_consensus, known_letters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
+# a true pair counts than a false one.
+_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.5
+# Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
+_MOST_ROWS = 60
+_SINGLE_ROWS = 20
+_SINGLE_LENGTH = 200
+# Below this a pair cannot be in the structure.
+_LEAST = 0.001
+_LOOP = 4
+
+
+def fold(rows: Sequence[str]) -> str:
+    """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
+
+    Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
+    :func:`rhoma.structure.fold_consensus`.
+
+    Args:
+        rows: Upper-case RNA with ``-``, all of one length, at least one.
+    """
+    length = len(rows[0])
+    if len(rows) == 1 or length > LONG or length == 0:
+        return fold_consensus(rows)
+    letters = known_letters(_spread(rows, _MOST_ROWS))
+    together = _alifold(letters)
+    alone = np.zeros_like(together)
+    fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / length) ** 2)))
+    sample = _spread(letters, fewer)
+    for row in sample:
+        at = np.flatnonzero(np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-"))
+        if len(at) > _LOOP:
+            alone[np.ix_(at, at)] += pair_probabilities(row.replace("-", ""))
+    return dot_bracket(centroid((together + alone / len(sample)) / 2, _GAMMA), length)
+
+
+def _spread(rows: Sequence[str], most: int) -> list[str]:
+    """Returns at most so many rows, the first and others at even distances."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int).tolist()]
+
+
+def _alifold(rows: Sequence[str]) -> NDArray[np.float64]:
+    """Returns RNAalifold's base-pair probabilities with RIBOSUM scores, symmetric, shape (columns, columns)."""
+    import RNA
+
+    model = RNA.md()
+    model.ribo, model.cv_fact, model.nc_fact = 1, _COVARIATION, _IMPOSSIBLE
+    return _probabilities(RNA.fold_compound(list(rows), model))
+
+
+@lru_cache(maxsize=512)
+def pair_probabilities(sequence: str) -> NDArray[np.float64]:
+    """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides)."""
+    import RNA
+
+    return _probabilities(RNA.fold_compound(sequence, RNA.md()))
+
+
+def _probabilities(compound: object) -> NDArray[np.float64]:
+    # the bindings have no types
+    _, energy = compound.mfe()  # type: ignore[attr-defined]
+    compound.exp_params_rescale(energy)  # type: ignore[attr-defined]
+    compound.pf()  # type: ignore[attr-defined]
+    upper = np.asarray(compound.bpp(), dtype=np.float64)[1:, 1:]  # type: ignore[attr-defined]
+    return np.asarray(upper + upper.T)
+
+
+def centroid(probabilities: NDArray[np.float64], gamma: float) -> list[tuple[int, int]]:
+    """Returns the nested pairs (i, j), sorted, with the largest sum of (gamma + 1) p - 1; hairpins have three letters.
+
+    Args:
+        probabilities: Symmetric, shape (n, n).
+        gamma: How much more a true pair counts than a false one.
+    """
+    size = len(probabilities)
+    gain = (gamma + 1) * probabilities - 1
+    # best[i, j]: largest sum of the pairs within [i, j); partner[i, j]: whom j - 1 then pairs with
+    best = np.zeros((size + 1, size + 1))
+    partner = np.full((size + 1, size + 1), -1, dtype=np.int64)
+    for j in range(_LOOP, size):
+        able = np.flatnonzero(gain[: j - _LOOP + 1, j] > 0)
+        best[: j + 1, j + 1] = best[: j + 1, j]
+        for k in able.tolist():
+            # j pairs with k: for every begin up to k
+            value = best[: k + 1, k] + best[k + 1, j] + gain[k, j]
+            better = value > best[: k + 1, j + 1] + 1e-12
+            best[: k + 1, j + 1][better] = value[better]
+            partner[: k + 1, j + 1][better] = k
+    pairs = []
+    stack = [(0, size)]
+    while stack:
+        i, end = stack.pop()
+        if end - i <= _LOOP:
+            continue
+        k = int(partner[i, end])
+        if k < 0:
+            stack.append((i, end - 1))
+        else:
+            pairs.append((k, end - 1))
+            stack += [(i, k), (k + 1, end - 1)]
+    return sorted(pairs)
