@@ -85,13 +85,12 @@ def test_few_short_identical_and_unknown_rows_end_well(letters: list[str]) -> No
         assert "effective sequences" in built.warnings[0]
 
 
-def test_long_queries_keep_their_first_alignment() -> None:
-    rng = np.random.default_rng(3)
-    query = "".join(rng.choice(list("ACGU"), 1_600))
-    other = query[:800] + "".join(rng.choice(list("ACGU"), 20)) + query[820:]
-    built = made([Record("q", "", query), Record("a", "", other)], aligner="auto")
-    assert (built.method, len(built.alignment.rows)) == ("profile", 2)
-    assert "longer than 1,500 nt" in built.reason
+def test_long_queries_keep_their_first_alignment(monkeypatch) -> None:
+    monkeypatch.setattr(module, "LONG", 30)
+    built = made(homologs(5, np.random.default_rng(3)), aligner="auto")
+    assert (built.method, len(built.alignment.rows)) == ("profile", 5)
+    assert "longer than 30 nt" in built.reason
+    assert built.model
 
 
 @pytest.mark.tool("mafft")

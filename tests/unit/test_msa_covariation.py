@@ -137,8 +137,8 @@ def test_conserved_pairs_are_no_evidence() -> None:
 
 def test_phylogeny_alone_is_no_evidence() -> None:
     rng = np.random.default_rng(7)
-    runs = 60
-    found = sum(sum(p.significant for p in covariation(evolved(40, 60, rng), seed=n)) for n in range(runs))
+    runs = 20
+    found = sum(sum(p.significant for p in covariation(evolved(30, 50, rng), seed=n)) for n in range(runs))
     # 0.05 an alignment are stated: within a factor of three
     assert found <= 3 * SIGNIFICANT * runs
 

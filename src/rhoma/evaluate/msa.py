@@ -48,8 +48,8 @@ def measure_alignments(
     """Returns the rows of msa.tsv and those of single queries, on the database without flanks.
 
     ``rhoma``: search in rounds with MMseqs2's places, then the alignment workflow, ends taken from the index, as the
-    pipeline runs them. ``blastn``: BLASTn's hits with E <= 1e-3, each aligned to the query, in the same workflow. ``mafft``: L-INS-i on the sequences of ``rhoma``, structure
-    by RNAalifold.
+    pipeline runs them. ``blastn``: BLASTn's hits with E <= 1e-3, each aligned to the query, in the same workflow.
+    ``mafft``: L-INS-i on the sequences of ``rhoma``, structure by RNAalifold.
 
     Args:
         benchmark: with reference alignments.
