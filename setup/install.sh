@@ -4,7 +4,8 @@
 #   setup/install.sh        what a run needs
 #   setup/install.sh dev    the same, with training, linters, type checker and tests
 #
-# Nothing is done twice: a second call says so and ends. A run itself downloads nothing.
+# Nothing is done twice: a second call says so and ends. A run itself downloads nothing, nor does the set-up of a pack
+# (setup/pack.sh), which brings its wheels along.
 set -euo pipefail
 
 level=${1:-run}
@@ -91,7 +92,10 @@ packages() {
         "$python" -m venv "$venv"
     fi
     rm -f "$venv"/rhoma-*.stamp
-    if have uv; then
+    if [[ -d wheels ]]; then
+        # of setup/pack.sh: no network
+        install=("$venv/bin/python" -m pip install --quiet --no-index --find-links wheels)
+    elif have uv; then
         install=(uv pip install --quiet --python "$venv/bin/python")
     elif "$venv/bin/python" -m uv --version >/dev/null 2>&1 ||
         "$venv/bin/python" -m pip install --quiet "uv==$uv_release" 2>/dev/null; then
