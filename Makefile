@@ -12,7 +12,7 @@ RFAM ?= ../shared/data/rfam
 # A worker a core, each with one thread; tests that share a run of Nextflow go to one worker.
 PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
-.PHONY: demo test test-charliecloud setup setup-dev lint style types workflows shell unit pipeline benchmark locks
+.PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark locks
 
 demo: setup
 	nextflow run main.nf -profile demo
@@ -41,7 +41,7 @@ workflows:
 	nextflow lint main.nf nextflow.config conf modules subworkflows workflows tests/pipeline
 
 shell:
-	@if command -v shellcheck >/dev/null; then shellcheck containers/directory.sh setup/install.sh setup/nextflow/nextflow .ci/run tests/pipeline/one_node/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck containers/directory.sh setup/pack.sh setup/install.sh setup/nextflow/nextflow .ci/run tests/pipeline/one_node/*.sh; \
 	else echo "shellcheck is not installed: skipped"; fi
 
 unit:
@@ -54,6 +54,11 @@ pipeline:
 test-charliecloud: setup-dev
 	test -d build/image || PATH=$$PATH:/usr/sbin containers/directory.sh $(CURDIR)/build/image
 	RHOMA_IMAGE=$(CURDIR)/build/image $(PYTEST) tests/pipeline/test_charliecloud.py
+
+test-offline: setup-dev
+	mkdir -p build
+	setup/pack.sh build/rhoma.tar
+	RHOMA_PACK=$(CURDIR)/build/rhoma.tar $(PYTEST) tests/pipeline/test_offline.py
 
 benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
