@@ -20,7 +20,7 @@ _BITS = 4
 _AXES = 6
 _SEED = 0
 _MIN_WANTED = 1_024
-_SCALE, _OF_K, _OF_ROWS = 1.6, 0.57, 0.43
+_SCALE, _OF_K, _OF_ROWS = 2.6, 0.57, 0.43
 
 
 def shared_axes(variances: NDArray[np.floating], groups: int) -> NDArray[np.int32]:
