@@ -197,6 +197,30 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
+def test_an_index_build_that_was_killed_goes_on_and_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    moments = random.Random(5)
+    out = tmp_path / "index"
+    database = finished.parent / "database.fasta.gz"
+    build = ["index", "build", "--fasta", str(database), "--out", str(out), "--threads", "1"]
+    for limit in (1.0, 1.5, 2.0, 3.0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from rhoma.cli import main; main()", *build],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout=limit * moments.uniform(0.7, 1.3))
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        # there is no half index
+        assert not out.exists() or rhoma("index", "verify", out, cwd=tmp_path).returncode == 0
+    assert rhoma(*build, cwd=tmp_path).returncode == 0
+    assert contents(out) == contents(finished.parent / "index")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -61,6 +61,19 @@ def test_a_query_of_31_kb_is_searched_in_tiles(tmp_path: Path) -> None:
     assert min(hit.qend, hit.tend) >= 31_000 - 20
 
 
+def test_a_database_of_one_record_of_105_kb(tmp_path: Path) -> None:
+    """HMMER refuses targets above 100,000 nt: windows that lie side by side make no region of that length."""
+    rng = np.random.default_rng(105)
+    letters = "".join(rng.choice(list("ACGU"), 105_000))
+    write_fasta(tmp_path / "db.fa", [Record("t", "", letters)])
+    write_fasta(tmp_path / "q.fa", [Record(f"q{n}", "", letters[n : n + 120]) for n in (500, 60_000, 104_500)])
+    results = answers(tmp_path, str(tmp_path / "q.fa"), str(tmp_path / "db.fa"), SearchConfig(effort="fast"))
+    for result, start in zip(results, (500, 60_000, 104_500), strict=True):
+        assert result.failure == ""
+        (hit,) = [hit for hit in result.hits if hit.evalue <= 1e-3]
+        assert (hit.tstart, hit.tend) == (start + 1, start + 120)
+
+
 def test_hits_end_where_the_shared_element_ends(tmp_path: Path) -> None:
     """60 targets share 150 nt, at 301-450; what lies beside them is unrelated."""
     (result,) = answers(tmp_path, "dom_q.fa", "dom_db.fa", SearchConfig(effort="fast"))
