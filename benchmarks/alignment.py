@@ -2,6 +2,7 @@
 
     python benchmarks/alignment.py --rfam DIR --part seeds --families 20 --rows 10
     python benchmarks/alignment.py --rfam DIR --part null --families 20 --rows 50 --shuffles 5
+    python benchmarks/alignment.py --rfam DIR --part power --families 60 --rows 50
     python benchmarks/alignment.py --rfam DIR --part times
 
 ``seeds`` cuts seed alignments to so many rows (drawn at random, seeded), takes the gaps out, and prints the mean sum of
@@ -12,8 +13,10 @@ pairs and base-pair F1 against the curated alignment and structure, with 95 % in
 * ``ceiling``: cmalign to the model of the whole curated alignment, with the curated structure.
 
 ``null`` shuffles the substitutions of seeds along their trees and counts pairs that are significant all the same.
-``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt and 5,000 of 72 nt from the models of a
-tRNA, tmRNA and 5S rRNA seeds by cmemit, from unaligned rows to model and evidence.
+``power`` counts how many curated base pairs are significant, by their substitutions, and fits the logistic curve of
+:func:`rhoma.msa.covariation.power`. ``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt
+and 5,000 of 72 nt from the models of tRNA, tmRNA and 5S rRNA seeds by cmemit, from unaligned rows to model and
+evidence.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, as_rows, ungapped
@@ -133,6 +137,23 @@ def null(args: argparse.Namespace) -> None:
     print(f"{total} false pairs in {count} alignments: {total / count:.3f} an alignment, 0.05 stated")
 
 
+def power(args: argparse.Namespace) -> None:
+    """Prints curated pairs and those that are significant by substitutions, and the curve's intercept and slope."""
+    counts, found = [], []
+    for seed in chosen(args.rfam, args.families, args.rows, args.longest):
+        for pair in covariation(cut(whole(seed), args.rows)):
+            if pair.paired:
+                counts.append(pair.substitutions)
+                found.append(pair.significant)
+    substitutions, significant = np.array(counts), np.array(found)
+    edges = [0, 2, 5, 10, 15, 20, 30, 40, 60, 1_000]
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = (substitutions >= low) & (substitutions < high)
+        print(low, high - 1, int(inside.sum()), int(significant[inside].sum()), sep="\t")
+    model = LogisticRegression(C=1e6).fit(np.log1p(substitutions)[:, None], significant)
+    print(f"intercept {model.intercept_[0]:.2f} slope {model.coef_[0, 0]:.2f}")
+
+
 def times(args: argparse.Namespace) -> None:
     """Prints seconds and Neff of synthetic families."""
     seeds_by_name = {seed.accession: seed for seed in read_seed(args.rfam)}
@@ -163,7 +184,7 @@ def main() -> None:
     """Runs one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rfam", type=Path, required=True)
-    parser.add_argument("--part", choices=("seeds", "null", "times"), default="seeds")
+    parser.add_argument("--part", choices=("seeds", "null", "power", "times"), default="seeds")
     parser.add_argument("--families", type=int, default=20)
     parser.add_argument("--rows", type=int, default=10)
     parser.add_argument("--fewest", type=int, help="rows that a seed has at least (default: --rows)")
@@ -171,7 +192,7 @@ def main() -> None:
     parser.add_argument("--shuffles", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    {"seeds": seeds, "null": null, "times": times}[args.part](args)
+    {"seeds": seeds, "null": null, "power": power, "times": times}[args.part](args)
 
 
 if __name__ == "__main__":
