@@ -23,17 +23,20 @@ if TYPE_CHECKING:
 MOST_LETTERS = 500_000
 # Rows that a consensus structure is folded of: more take longer and change little.
 MOST_ROWS = 100
-# Bits from which a hit counts. Every hit lies within its region (--notrunc), and a search space of 1 Mb leaves the
-# filters of cmsearch wide open.
-OPTIONS = ("--toponly", "--notrunc", "-Z", "1", "-T", "5", "--incT", "5")
+# Positions of the query that a homolog may lack at an end, and yet is taken to have.
+LONGEST_END = 30
+# Bits from which a hit counts. Every hit lies within its region (--notrunc). The filters of cmsearch are those of a search
+# space of 20 Mb: wider ones (1 Mb) take five times as long for few more hits that matter (docs/decisions.md).
+OPTIONS = ("--toponly", "--notrunc", "-Z", "20", "-T", "5", "--incT", "5")
 _SPAN = re.compile(r"(\d+)/(\d+)-(\d+)")
 
 
 def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) -> str:
     """Returns the covariance model of the query and its homologs, one column a position of the query.
 
-    The structure is predicted from the query or the alignment. Without a base pair there is no model (an empty text):
-    the profile says the same.
+    The structure is predicted from the query or the alignment. Profiles find the conserved middle of a homolog and not
+    the helix that its ends form, so short ends that a homolog lacks are added without gaps. Without a base pair there
+    is no model (an empty text): the profile says the same.
 
     Args:
         query: Letters of the tile.
@@ -41,7 +44,7 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
         letters: Their letters; None where there are no members.
     """
     own = (np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8))
-    rows_of = [] if letters is None else [(hit.columns, letters.of(hit)) for hit in members[:MOST_ROWS]]
+    rows_of = [] if letters is None else [letters.with_ends(hit, len(query), LONGEST_END) for hit in members[:MOST_ROWS]]
     cells, positions = lay_out([own, *rows_of], len(query))
     rows = tuple(row[positions].tobytes().decode("ascii") for row in cells)
     structure = fold_consensus(rows)

@@ -161,8 +161,7 @@ class Rounds:
             self._places = [*_anchored(self._tile, self._database), *map(_region, everyone)]
         with _Clock(self.seconds, "judge"):
             judge = Judge(self._tile.sequence, self._database, self._scorer, self._letters, config, self._log_size)
-            final = judge.worthy(looks)
-            values = judge.values(final, looks)
+            final, values = judge.judged(looks, listed)
         with _Clock(self.seconds, "copies"):
             final, values = add_copies(final, values, self._database, self._scorer, model, self._cm, self._letters)
         return Outcome(self._tile, tuple(final), tuple(values), tuple(stats), self.seconds)

@@ -21,11 +21,12 @@ from rhoma.search.scoring import best_of, family, score
 from rhoma.search.significance import Look, Places, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rhoma.profile import ProfileScorer
     from rhoma.search.config import SearchConfig
     from rhoma.search.database import Database
+    from rhoma.search.retrieval import Shortlist
     from rhoma.search.scoring import Letters, TargetHit
 
 # Times that the core may grow.
@@ -63,30 +64,18 @@ class Judge:
         self._letters = letters
         self._config = config
         self._log_size = log_size
+        self._limit = math.log(max(config.report_evalue, config.evalue)) - log_size
 
-    def worthy(self, looks: Sequence[Look]) -> list[TargetHit]:
-        """Returns what may be reported: the last look's hits, and what it lost of those before, best first.
-
-        Beside such a hit its weaker neighbours on the target stay: they may be parts of it.
-        """
-        limit = math.log(max(self._config.report_evalue, self._config.evalue)) - self._log_size
-        kept: list[TargetHit] = []
-        for look in reversed(looks):
-            places = Places(kept)
-            strands = {hit.strand for hit in look.hits if hit.log_pvalue <= limit}
-            near = (hit for hit in look.hits if hit.strand in strands and hit.log_pvalue <= max(ALONE, limit))
-            kept += [hit for hit in near if hit not in places]
-        return best_of(kept)
-
-    def values(self, hits: Sequence[TargetHit], looks: Sequence[Look]) -> list[float]:
-        """Returns the natural logarithm of the P-value of each hit.
+    def judged(self, looks: Sequence[Look], listed: Shortlist) -> tuple[list[TargetHit], list[float]]:
+        """Returns the hits that may be reported, best first, and the natural logarithm of the P-value of each.
 
         Args:
-            hits: Of :meth:`worthy`.
             looks: Those of the rounds.
+            listed: The last list: a covariance model of what is known looks for more in it.
         """
         threshold = math.log(self._config.core) - self._log_size
         made = list(looks)
+        hits = self._worthy(made)
         values = judge(hits, made, threshold)
         for _ in range(MOST_LOOKS):
             core = [hit for hit, value in zip(hits, values, strict=True) if value <= threshold][:MOST_MEMBERS]
@@ -94,7 +83,9 @@ class Judge:
                 break
             made.append(self._look(core, hits))
             if self._config.effort != "fast":
-                made.append(self._cm_look(core, hits))
+                look = self._cm_look(core, hits, listed)
+                made.append(look)
+                hits = best_of([*hits, *(hit for hit in look.hits if hit.log_pvalue <= self._limit)])
             values = judge(hits, made, threshold)
         last = max(looks, key=lambda look: len(look.members))
         members = Places(last.members)
@@ -102,18 +93,31 @@ class Judge:
         if len(doubtful) > 1:
             for number, value in zip(doubtful, self._together([hits[n] for n in doubtful], looks), strict=True):
                 values[number] = min(values[number], value)
-        return values
+        return hits, values
+
+    def _worthy(self, looks: Sequence[Look]) -> list[TargetHit]:
+        """Returns the last look's hits, and what it lost of those before, best first.
+
+        Beside such a hit its weaker neighbours on the target stay: they may be parts of it.
+        """
+        kept: list[TargetHit] = []
+        for look in reversed(looks):
+            strands = {hit.strand for hit in look.hits if hit.log_pvalue <= self._limit}
+            near = [hit for hit in look.hits if hit.strand in strands and hit.log_pvalue <= max(ALONE, self._limit)]
+            kept += _beyond(near, kept)
+        return best_of(kept)
 
     def _look(self, members: Sequence[TargetHit], hits: Sequence[TargetHit]) -> Look:
         model = family(self._scorer, self._query, self._letters, members)
         regions = [self._around(hit) for hit in hits]
         return Look(tuple(members), tuple(score(self._scorer, model, self._letters, regions)))
 
-    def _cm_look(self, members: Sequence[TargetHit], hits: Sequence[TargetHit]) -> Look:
-        places = Places(members)
-        others = [self._around(hit) for hit in hits if hit not in places]
+    def _cm_look(self, members: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist) -> Look:
         model = covariance.model_of(self._query, members, self._letters)
-        return Look(tuple(members), tuple(covariance.search(model, others, self._letters)))
+        places = Places(members)
+        doubtful = [self._around(hit) for hit in hits if hit not in places]
+        regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
+        return Look(tuple(members), tuple(covariance.search(model, regions, self._letters)))
 
     def _around(self, hit: TargetHit) -> Region:
         low, high = self._database.bounds(hit.sequence, hit.minus)
@@ -149,6 +153,12 @@ class Judge:
             seen = (match.log_pvalue + self._log_size for match in matches if match is not None)
             total += next((value for value in seen if value <= limit), 0.0)
         return total - self._log_size
+
+
+def _beyond(hits: Iterable[TargetHit], others: Sequence[TargetHit]) -> list[TargetHit]:
+    """Returns the hits that lie where none of the others does."""
+    places = Places(others)
+    return [hit for hit in hits if hit not in places]
 
 
 def _same(core: Sequence[TargetHit], members: Sequence[TargetHit]) -> bool:

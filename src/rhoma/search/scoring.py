@@ -111,6 +111,22 @@ class Letters:
         text = self.text(hit.sequence, hit.minus, hit.start, hit.end)
         return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
 
+    def with_ends(self, hit: TargetHit, length: int, longest: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Returns (columns, ASCII letters) of a hit with what it lacks of the tile's ends, as far as the target goes.
+
+        Args:
+            hit: The hit.
+            length: Length of the tile.
+            longest: Longest end that is added, in nucleotides; one that is longer stays away.
+        """
+        low, high = self._database.bounds(hit.sequence, hit.minus)
+        left = min(hit.qstart, hit.start - low) if hit.qstart <= longest else 0
+        right = min(length - hit.qend, high - hit.end) if length - hit.qend <= longest else 0
+        before = np.arange(hit.qstart - left, hit.qstart, dtype=np.int32)
+        behind = np.arange(hit.qend, hit.qend + right, dtype=np.int32)
+        text = self.text(hit.sequence, hit.minus, hit.start - left, hit.end + right)
+        return np.concatenate([before, hit.columns, behind]), np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+
     def digital(self, region: Region) -> DigitalSequence[RNA]:
         """Returns a region as HMMER sees it."""
         if region not in self._digital:
