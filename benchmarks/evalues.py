@@ -4,8 +4,8 @@
 
 Queries are half random sequences (lengths of the benchmark's queries, uniform letters), half dinucleotide shuffles of
 the benchmark's queries. The database is one of the benchmark's: real members (in random flanks, unless ``--database
-plain``) and their shuffled decoys; it is indexed once in WORK. Every hit is chance, so that an E-value of t or less should be
-seen t times a query.
+plain``) and their shuffled decoys; it is indexed once in WORK. Every hit is chance, so that an E-value of t or less
+should be seen t times a query.
 
 A row for each effort and threshold: hits seen, hits expected, their ratio with a 95 % interval (a bootstrap of
 queries: the hits of one query come together), the smallest E-value of all, processor seconds a query.

@@ -13,11 +13,13 @@ from rhoma.index.build import index_database
 from rhoma.io.fasta import write_fasta
 from rhoma.models.embedder import load_embedder
 from rhoma.sequences import Record, reverse_complement
+from rhoma.shuffle import dinucleotide_shuffle
 
 if TYPE_CHECKING:
     from rhoma.search import SearchResult
 
 CASES = Path(__file__).parents[1] / "cases"
+DEMO = Path(__file__).parents[2] / "assets" / "demo"
 
 
 def answers(tmp_path: Path, queries: str, database: str, config: SearchConfig) -> list[SearchResult]:
@@ -33,6 +35,26 @@ def test_chance_stays_chance_after_rounds(tmp_path: Path) -> None:
     assert all(hit.evalue > 1e-4 for result in results for hit in result.hits)
     # nothing is aligned that is not that good
     assert [len(result.alignment.rows) for result in results] == [1, 1, 1]
+
+
+@pytest.mark.tool("cmbuild", "cmsearch")
+def test_queries_without_homologs_find_chance(tmp_path: Path) -> None:
+    """Random sequences and shuffles of real ones, among real sequences and shuffled decoys (benchmarks/evalues.py)."""
+    rng = np.random.default_rng(3)
+    real = read_fasta(DEMO / "queries.fasta")[0]
+    members = read_fasta(DEMO / "database.fasta")[0]
+    decoys = [Record(f"decoy_{one.id}", "", dinucleotide_shuffle(one.sequence, rng)) for one in members]
+    embedder = load_embedder(None, device="cpu", threads=1)
+    index_database([*members, *decoys], embedder, tmp_path / "index", mmseqs=False)
+    letters = [dinucleotide_shuffle(one.sequence, rng) for _ in range(4) for one in real]
+    letters += ["".join(rng.choice(list("ACGU"), int(length))) for length in rng.integers(40, 250, 12)]
+    queries = [Record(f"null{number}", "", text) for number, text in enumerate(letters)]
+    searcher = Searcher.open(tmp_path / "index", embedder=embedder)
+    for effort, some in (("fast", queries), ("auto", queries[::2]), ("sensitive", queries[1::4])):
+        results = searcher.search(some, SearchConfig(effort=effort))
+        assert all(hit.evalue > 1e-4 for result in results for hit in result.hits), effort
+        # as rare as they say, within what chance and caution allow
+        assert sum(hit.evalue <= 1 for result in results for hit in result.hits) <= 3 * len(some)
 
 
 def test_a_homolog_of_4_kb_is_one_hit(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ MOST_LETTERS = 500_000
 MOST_ROWS = 100
 # Positions of the query that a homolog may lack at an end, and yet is taken to have.
 LONGEST_END = 30
-# Bits from which a hit counts. Every hit lies within its region (--notrunc). The filters of cmsearch are those of a search
-# space of 20 Mb: wider ones (1 Mb) take five times as long for few more hits that matter (docs/decisions.md).
+# Bits from which a hit counts. Every hit lies within its region (--notrunc). The filters of cmsearch are those of a
+# search space of 20 Mb: wider ones (1 Mb) take five times as long for few more hits that matter (docs/decisions.md).
 OPTIONS = ("--toponly", "--notrunc", "-Z", "20", "-T", "5", "--incT", "5")
 _SPAN = re.compile(r"(\d+)/(\d+)-(\d+)")
 
@@ -44,7 +44,9 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
         letters: Their letters; None where there are no members.
     """
     own = (np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8))
-    rows_of = [] if letters is None else [letters.with_ends(hit, len(query), LONGEST_END) for hit in members[:MOST_ROWS]]
+    rows_of = (
+        [] if letters is None else [letters.with_ends(hit, len(query), LONGEST_END) for hit in members[:MOST_ROWS]]
+    )
     cells, positions = lay_out([own, *rows_of], len(query))
     rows = tuple(row[positions].tobytes().decode("ascii") for row in cells)
     structure = fold_consensus(rows)
