@@ -1,7 +1,8 @@
 """The looks that follow the rounds: what is known of hits where the last models rest on doubtful members.
 
 **The core.** Hits that are known build a model of their own, which judges the others; those that it makes known join,
-until nothing is new.
+until nothing is new. Unless the effort is ``fast``, a covariance model of them looks through the whole last list too:
+what it finds there is judged like all else.
 
 **A group.** Doubtful members of the last model may be a family that only together says what it is. Two things are then
 asked. Does the family, without the query, know the query? No member has bent that evidence, beyond being chosen.
@@ -85,7 +86,8 @@ class Judge:
             if self._config.effort != "fast":
                 look = self._cm_look(core, hits, listed)
                 made.append(look)
-                hits = best_of([*hits, *(hit for hit in look.hits if hit.log_pvalue <= self._limit)])
+                # ranks stay those of the last profile where it has one
+                hits = best_of([*hits, *_beyond((hit for hit in look.hits if hit.log_pvalue <= self._limit), hits)])
             values = judge(hits, made, threshold)
         last = max(looks, key=lambda look: len(look.members))
         members = Places(last.members)
