@@ -86,8 +86,7 @@ class Judge:
             if self._config.effort != "fast":
                 look = self._cm_look(core, hits, listed)
                 made.append(look)
-                # ranks stay those of the last profile where it has one
-                hits = best_of([*hits, *_beyond((hit for hit in look.hits if hit.log_pvalue <= self._limit), hits)])
+                hits = best_of([*hits, *(hit for hit in look.hits if hit.log_pvalue <= self._limit)])
             values = judge(hits, made, threshold)
         last = max(looks, key=lambda look: len(look.members))
         members = Places(last.members)
