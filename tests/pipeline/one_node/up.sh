@@ -41,7 +41,7 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 MinJobAge=300
 KillWait=5
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:1 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(env -u OMP_NUM_THREADS nproc) RealMemory=$memory Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes=$host Default=YES MaxTime=08:00:00 State=UP
 PartitionName=gpu Nodes=$host MaxTime=08:00:00 State=UP
 CONF
