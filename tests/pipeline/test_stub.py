@@ -37,8 +37,8 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     ]
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
-        *("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "msa.tsv", "report.html", "rhoma_queries_mqc.tsv"),
-        *("pipeline_info", "queries"),
+        *("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "hits.tblout", "msa.tsv", "report.html"),
+        *("rhoma_queries_mqc.tsv", "pipeline_info", "queries"),
     }
     assert {path.name for path in (out / "queries").iterdir()} == {"query_of_batch_0001", "query_of_batch_0002"}
     assert {path.name for path in (out / "pipeline_info").iterdir()} == {
