@@ -84,7 +84,8 @@ def fetch_release(
         raise InputError(f"{release!r} is no Rfam release", remedy="give a version such as 15.1, or CURRENT")
     root = f"{base_url.rstrip('/')}/{release}"
     store = out / "release"
-    store.mkdir(parents=True, exist_ok=True)
+    # two threads of pooch would both make it
+    (store / "fasta_files").mkdir(parents=True, exist_ok=True)
     fetcher = _Fetcher(root, store, retries, _read_checksums(out))
     try:
         for name in (_SEED, _CLANS, _TABLE):
