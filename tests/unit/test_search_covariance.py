@@ -10,7 +10,7 @@ import pytest
 from rhoma.index.build import build_index
 from rhoma.profile import ProfileScorer
 from rhoma.search import Database, covariance
-from rhoma.search.retrieval import Region
+from rhoma.search.retrieval import Region, Shortlist
 from rhoma.search.scoring import Letters, TargetHit
 from rhoma.sequences import Record, reverse_complement
 from rhoma.store import write_store
@@ -84,3 +84,11 @@ def test_the_helix_of_the_ends_is_in_the_model_and_finds_what_only_pairs(letters
 def test_without_a_pair_there_is_no_model(letters: Letters) -> None:
     assert covariance.model_of("A" * 40, (), None) == ""
     assert covariance.search("", [Region(0, False, 0, 30)], letters) == []
+
+
+def test_neither_strand_of_what_is_known_is_looked_at_again() -> None:
+    """The other strand of a helix scores too: a homolog that was known came back as its own shadow."""
+    places = [Region(0, False, 0, 90), Region(0, True, -90, 0), Region(0, True, -300, -200), Region(1, True, -90, 0)]
+    listed = Shortlist(tuple(places), np.zeros(4), np.array([3, 0, 1, 2]), 4)
+    assert covariance.unknown_regions(listed, [middle(0)]) == [places[2], places[3]]
+    assert covariance.unknown_regions(listed, []) == [places[1], places[2], places[3], places[0]]

@@ -57,18 +57,22 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
 
 
 def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Region]:
-    """Returns the regions of a list that hold none of the known hits, those that the vectors rank first first."""
-    spans: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+    """Returns the regions of a list that hold none of the known hits, those that the vectors rank first first.
+
+    Neither does their other strand: the reverse complement of a helix is nearly the helix, and a known homolog would be
+    found again as its own shadow.
+    """
+    spans: dict[int, list[tuple[int, int]]] = {}
     for hit in known:
-        spans.setdefault(hit.strand, []).append((hit.start, hit.end))
+        spans.setdefault(hit.sequence, []).append(hit.span)
     ranked = sorted(zip(listed.rank.tolist(), listed.regions, strict=True))
     chosen, total = [], 0
     for _, region in ranked:
-        others = spans.get((region.sequence, region.minus), ())
+        low, high = region.span
         total += region.end - region.start
         if total > MOST_LETTERS:
             break
-        if not any(region.start <= start and end <= region.end for start, end in others):
+        if not any(low <= start and end <= high for start, end in spans.get(region.sequence, ())):
             chosen.append(region)
     return chosen
 

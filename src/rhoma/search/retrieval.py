@@ -137,6 +137,11 @@ class Region:
     start: int
     end: int
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Returns (start, end) on the + strand, 0-based, half-open."""
+        return (-self.end, -self.start) if self.minus else (self.start, self.end)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shortlist:
