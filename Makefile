@@ -52,7 +52,8 @@ pipeline:
 
 # as root, with Charliecloud and mmdebstrap
 test-charliecloud: setup-dev
-	test -d build/image || PATH=$$PATH:/usr/sbin containers/directory.sh $(CURDIR)/build/image
+	rm -rf build/image
+	PATH=$$PATH:/usr/sbin containers/directory.sh $(CURDIR)/build/image
 	RHOMA_IMAGE=$(CURDIR)/build/image $(PYTEST) tests/pipeline/test_charliecloud.py
 
 test-offline: setup-dev

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 settings.register_profile("rhoma", deadline=None, derandomize=True)
 settings.load_profile("rhoma")
 
-# fixtures of tests/pipeline that many tests share and that take a run of Nextflow
-SHARED_RUNS = ("demo", "verdicts")
+# fixtures of tests/pipeline that many tests share, and the group of these tests: one needs both the demo and Slurm
+SHARED_RUNS = {"demo": "demo", "slurm": "demo", "verdicts": "verdicts"}
 RFAM_FILES = ("members.fa.gz", "seed.sto.gz", "families.tsv")
 
 
@@ -36,7 +36,7 @@ def _group(item: pytest.Item) -> str | None:
     """Returns what tests of one process have in common: their file, or in tests/pipeline a run that they share."""
     if "pipeline" not in item.path.parts:
         return item.path.name
-    return next((name for name in SHARED_RUNS if name in item.fixturenames), None)
+    return next((group for name, group in SHARED_RUNS.items() if name in item.fixturenames), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,7 +16,7 @@ workflow TRAIN {
     preset = settings.preset ?: ''
     if (settings.rfam_release) {
         TRAIN_FETCH(settings.rfam_release, settings.rfam_url)
-        rfam = TRAIN_FETCH.out.rfam.first()
+        rfam = TRAIN_FETCH.out.rfam
     }
     else {
         rfam = channel.value(file(settings.rfam, glob: false))
@@ -27,14 +27,14 @@ workflow TRAIN {
     // sorted, so that a resumed run finds what it made
     kept = TRAIN_DEDUPLICATE.out.kept.toSortedList { left, right -> left.name <=> right.name }
     TRAIN_GATHER(rfam, kept)
-    filtered = TRAIN_GATHER.out.rfam.first()
+    filtered = TRAIN_GATHER.out.rfam
 
     if (settings.split) {
         split = channel.value(file(settings.split, glob: false))
     }
     else {
         TRAIN_SPLIT(filtered, settings.seed)
-        split = TRAIN_SPLIT.out.split.first()
+        split = TRAIN_SPLIT.out.split
     }
     TRAIN_RUN(filtered, split, config, settings.model_weights, settings.encoder ?: '', preset, settings.device)
     bundle = TRAIN_RUN.out.bundle

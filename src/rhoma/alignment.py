@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    # (columns, ASCII letters) of a row, see `lay_out`
+    Row = tuple[NDArray[np.int32], NDArray[np.uint8]]
+
 _REGION = re.compile(r"(?P<target>.+)/(?P<start>\d+)-(?P<end>\d+)")
 
 
@@ -97,6 +100,11 @@ def parse_region(name: str) -> tuple[str, int, int] | None:
     """Returns (target, start, end) of ``target/start-end``, or None for a name of another form."""
     match = _REGION.fullmatch(name)
     return (match["target"], int(match["start"]), int(match["end"])) if match else None
+
+
+def whole_row(query: str) -> Row:
+    """Returns the query as :func:`lay_out` takes it."""
+    return np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8)
 
 
 def lay_out(

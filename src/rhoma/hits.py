@@ -24,11 +24,10 @@ class Hit:
         length: Columns of the alignment of query and target, gaps included; 0 where there is no alignment.
         identity: Identical columns over ``length``, between 0 and 1.
         cosine: Best learned cosine of a window over the hit to a window of the query; nan without vectors.
-        score: Minus the decimal logarithm of the E-value, without underflow (``source`` ``list``: fused rank
-            score).
-        bits: Bit score of the model named by ``source``; nan where only vectors speak.
+        score: Minus the decimal logarithm of the E-value, without underflow.
+        bits: Bit score of the model named by ``source``.
         evalue: Number of hits as good as this one expected by chance in the whole database.
-        source: The evidence: ``profile``, ``cm``, ``vector`` or ``list``.
+        source: The model whose score it is: ``profile`` or ``cm``.
         family: Family of the target where labels were given, else empty.
         clan: Clan of the target where labels were given, else empty.
         gapopens: Number of gaps in the alignment (only in ``hits.m8``).

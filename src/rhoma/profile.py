@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.alignment import lay_out
+from rhoma.alignment import lay_out, whole_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,8 +111,7 @@ class ProfileScorer:
             query: Letters of the query.
             rows: Homologs as :func:`rhoma.alignment.lay_out` takes them.
         """
-        own = (np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8))
-        return self._built(*lay_out([own, *rows], len(query)))
+        return self._built(*lay_out([whole_row(query), *rows], len(query)))
 
     def without_query(self, length: int, rows: Sequence[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> Model:
         """Returns the model of homologs alone: its match states are the columns that half of the rows fill.

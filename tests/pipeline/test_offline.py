@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import results
+from .conftest import HANGS, results
 
 if TYPE_CHECKING:
     from .conftest import Finished
@@ -49,6 +49,7 @@ def test_the_pack_is_set_up_and_searches_without_network(demo: Finished, tmp_pat
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=HANGS,
     )
     assert done.returncode == 0, done.stdout
     found, theirs = results(site / "out"), results(demo.out)

@@ -202,3 +202,8 @@ def test_version(nextflow: Nextflow, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert re.search(r"^rhoma \d+\.\d+\.\d+$", done.stdout, re.MULTILINE)
     assert not (tmp_path / "results").exists()
+
+
+def test_every_parameter_is_in_the_usage() -> None:
+    text = (ROOT / "docs" / "usage.md").read_text()
+    assert [name for name in _properties() if f"`--{name}`" not in text] == []

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from .conftest import Finished, Nextflow
 
 HERE = Path(__file__).parent
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("slurm"),
     pytest.mark.skipif(
-        any(shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None for name in ("slurmctld", "slurmd")),
+        any(shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None for name in PROGRAMS),
         reason="Slurm is missing (on Debian: apt-get install slurmctld slurmd slurm-client)",
     ),
 ]
 SITE = """
-executor { pollInterval = '1 sec'; queueStatInterval = '1 sec' }
+executor { account = 'lab'; pollInterval = '1 sec'; queueStatInterval = '1 sec' }
 process { withLabel: process_gpu { queue = 'gpu' } }
 """
 
@@ -51,7 +51,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # a daemon holds on to a pipe: no capture
         with (directory / "up.log").open("w") as log:
             up = subprocess.run(
-                [HERE / "one_node" / "up.sh", directory, str(port)], stdout=log, stderr=log, check=False
+                [HERE / "one_node" / "up.sh", directory, str(port)], stdout=log, stderr=log, check=False, timeout=900
             )
         try:
             assert up.returncode == 0, (directory / "up.log").read_text()
@@ -88,7 +88,7 @@ def test_the_demo_in_jobs_one_of_which_is_cancelled(
     assert len(set(jobs)) == len(jobs)
     done = nextflow.run(*arguments, "-resume", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert {task["status"] for task in trace(tmp_path) if "QUERY_SEARCH" not in task["name"]} == {"CACHED"}
+    assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
     assert results(tmp_path / "out") == results(demo.out)
 
 
@@ -100,6 +100,7 @@ def test_cards_go_to_embedding_alone_and_shards_in_an_array(nextflow: Nextflow, 
     )
     assert done.returncode == 0, done.stdout
     wrappers = _wrappers(tmp_path)
+    assert all(re.search("^#SBATCH -A lab$", text, re.MULTILINE) for text in wrappers.values())
     with_card = {name for name, text in wrappers.items() if "#SBATCH --gres=gpu:1" in text}
     assert {name.split(" ")[0] for name in with_card} == {"EMBED"}
     assert all(re.search("^#SBATCH -p gpu$", wrappers[name], re.MULTILINE) for name in with_card)
@@ -113,7 +114,10 @@ def test_exit_status_of_jobs(nextflow: Nextflow, slurm: Path, tmp_path: Path) ->
     """Killed jobs are tried again with more time and memory; others are not."""
     root = HERE.parents[1]
     configs = [root / "conf" / "base.config", root / "conf" / "slurm.config", slurm]
-    (tmp_path / "small.config").write_text("process.resourceLimits = [cpus: 2, memory: 2.GB, time: 5.h]\n")
+    (tmp_path / "small.config").write_text(
+        "process {\n resourceLimits = [cpus: 2, memory: 2.GB, time: 5.h]\n withLabel: process_high {\n cpus = 1\n"
+        " memory = { 256.MB * task.attempt }\n time = { 1.h * task.attempt }\n }\n}\n"
+    )
     options = [text for path in [*configs, tmp_path / "small.config"] for text in ("-c", path)]
     done = nextflow(*options, "run", HERE / "exits.nf", "-with-trace", "trace.txt", cwd=tmp_path)
     assert done.returncode == 1
@@ -127,3 +131,5 @@ def test_exit_status_of_jobs(nextflow: Nextflow, slurm: Path, tmp_path: Path) ->
     jobs = [path.read_text() for path in tmp_path.glob("work/*/*/.command.run")]
     times = [re.findall(r"^#SBATCH -t (\S+)$", job, re.MULTILINE) for job in jobs if "NOT_AGAIN" in job]
     assert times == [["04:00:00"]]
+    asked = [re.findall(r"^#SBATCH (-t \S+|--mem \S+)$", job, re.MULTILINE) for job in jobs if "'AGAIN (137)'" in job]
+    assert sorted(asked) == [["-t 01:00:00", "--mem 256M"], ["-t 02:00:00", "--mem 512M"]]

@@ -301,27 +301,6 @@ def test_few_finite_scores_among_many():
     scores[finite] = rng.random(50, dtype=np.float32)
     places = topk.best(scores, 100)
     assert sorted(places.tolist()) == finite.tolist()
-    merged = topk.merge([(scores[None], np.arange(40_000)[None])], 100)
-    assert merged[1][0, :50].tolist() == places.tolist()
-    assert (merged[1][0, 50:] == -1).all()
-    assert (merged[0][0, 50:] == -np.inf).all()
-
-
-@given(st.lists(levels, min_size=1, max_size=4), st.integers(1, 20))
-def test_merged_parts_are_the_best_of_the_whole(parts: list[list[float]], k: int):
-    found, offset = [], 0
-    for part in parts:
-        values = np.array(part, dtype=np.float32)
-        places = topk.best(values, k)
-        scores, rows = topk.empty(1, k)
-        scores[0, : len(places)], rows[0, : len(places)] = values[places], places + offset
-        found.append((scores, rows))
-        offset += len(part)
-    whole = np.array([value for part in parts for value in part], dtype=np.float32)
-    places = topk.best(whole, k)
-    scores, rows = topk.merge(found, k)
-    assert rows[0].tolist() == places.tolist() + [-1] * (k - len(places))
-    assert scores[0, : len(places)].tolist() == whole[places].tolist()
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.data())

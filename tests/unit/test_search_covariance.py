@@ -89,6 +89,6 @@ def test_without_a_pair_there_is_no_model(letters: Letters) -> None:
 def test_neither_strand_of_what_is_known_is_looked_at_again() -> None:
     """The other strand of a helix scores too: a homolog that was known came back as its own shadow."""
     places = [Region(0, False, 0, 90), Region(0, True, -90, 0), Region(0, True, -300, -200), Region(1, True, -90, 0)]
-    listed = Shortlist(tuple(places), np.zeros(4), np.array([3, 0, 1, 2]), 4)
+    listed = Shortlist(tuple(places), np.array([3, 0, 1, 2]), 4)
     assert covariance.unknown_regions(listed, [middle(0)]) == [places[2], places[3]]
     assert covariance.unknown_regions(listed, []) == [places[1], places[2], places[3], places[0]]

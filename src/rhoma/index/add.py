@@ -16,6 +16,7 @@ from rhoma.index.bundle import Index
 from rhoma.index.change import commit, locked, without_mmseqs
 from rhoma.index.contents import arrange, check_names, itself
 from rhoma.index.representatives import assign, near_copies
+from rhoma.index.rows import Rows
 from rhoma.index.segment import describe, short_digest, write_contents, write_vectors
 from rhoma.index.vectors import StoredVectors, as_list, check_stores
 
@@ -111,7 +112,8 @@ def add_segment(
         vectors = StoredVectors(parts, named(contents))
         codebook = index.codebook
         if codebook is None and (kind := choose_kind(manifest.index_kind, len(vectors))) != "flat":
-            codebook = Codebook.train(kind, vectors.take(sample_rows(len(vectors))), len(vectors))
+            sample = Rows.of(vectors.take(sample_rows(len(vectors))))
+            codebook = Codebook.train(kind, sample.take(np.arange(len(sample))), len(vectors))
             manifest = manifest.model_copy(update={"codebook": write_codebook(path, codebook)})
         number = 1 + max((int(segment.id) for segment in manifest.segments), default=-1)
         directory = segment_path(path, number)

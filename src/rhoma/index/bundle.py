@@ -294,7 +294,7 @@ class Index:
         return out
 
     def stored(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Returns (n, d) codes and (n,) scales of windows as they are stored."""
+        """Returns (n, packed_size(d)) uint8 codes and (n,) scales of windows as they are stored."""
         codes = np.empty((len(rows), packed_size(self.manifest.dimension)), dtype=np.uint8)
         scales = np.empty(len(rows), dtype=np.float32)
         for segment, places, local in self._by_segment(rows, self._first_row):

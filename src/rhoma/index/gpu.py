@@ -69,7 +69,7 @@ class GpuIndex:
 
     def nearest(self, queries: NDArray[np.float32], count: int) -> list[Near]:
         """Returns the rows of the best scores; on the processor where the GPU does not keep so many."""
-        if count > MOST:
+        if not 0 < count <= MOST:
             return FlatIndex(self._rows).nearest(queries, count)
         scores, rows = self._index.search(queries, count)
         return list(zip(scores, rows, strict=True))

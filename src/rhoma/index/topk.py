@@ -1,4 +1,4 @@
-"""The best k of many scores, by (score descending, row ascending), and the merging of such lists."""
+"""The best k of many scores, by (score descending, row ascending)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Found = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -36,22 +34,3 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
         places = np.arange(len(scores), dtype=np.intp)
     places = places[scores[places] > NO_SCORE]
     return places[np.lexsort((places, -scores[places]))][:k]
-
-
-def merge(found: Sequence[Found], k: int) -> Found:
-    """Returns the best k of several lists for the same queries, by (score descending, row ascending).
-
-    Args:
-        found: (m, any) scores and rows; a row of -1 or a score of minus infinity is no result.
-        k: columns of the result, filled up with minus infinity and -1.
-    """
-    scores = np.concatenate([part[0] for part in found], axis=1)
-    rows = np.concatenate([part[1] for part in found], axis=1)
-    nothing = (rows == NO_ROW) | (scores == NO_SCORE)
-    scores, rows = np.where(nothing, np.float32(NO_SCORE), scores), np.where(nothing, NO_ROW, rows)
-    order = np.lexsort((rows, -scores), axis=1)[:, :k]
-    out = empty(len(scores), k)
-    width = order.shape[1]
-    out[0][:, :width] = np.take_along_axis(scores, order, axis=1)
-    out[1][:, :width] = np.take_along_axis(rows, order, axis=1)
-    return out

@@ -3,7 +3,7 @@
 A bundle holds ``manifest.json``, ``encoder.safetensors`` (unless the encoder is a public one, which the
 manifest names), ``head.safetensors`` where the head has weights, ``whitening.safetensors`` and, for an encoder of our
 own, ``network.onnx``: the same network as a graph whose weights are read from these files, so that onnxruntime can run
-it without torch.
+it without torch; for ``words`` ``tape.onnx``, too, which reads overlapping windows once.
 """
 
 from __future__ import annotations
@@ -76,14 +76,6 @@ def shipped_bundle() -> Path:
         if (candidate / MANIFEST).is_file():
             return candidate
     raise ArtefactError("the shipped encoder is missing", path=candidates[-1], remedy="install Rhoma again")
-
-
-def shipped_sha256() -> str | None:
-    """Return the fingerprint of the shipped encoder, None where this installation lacks it."""
-    try:
-        return sha256_file(shipped_bundle() / MANIFEST)
-    except ArtefactError:
-        return None
 
 
 def load_embedder(

@@ -64,7 +64,7 @@ class SearchRun:
         labels: TSV of families and clans.
         model: Model bundle; None is the shipped one.
         model_dir: Directory of public models' weights.
-        device: Where is embedded.
+        device: Where is embedded and, with one thread, searched.
         strict: Refuse a database with a record that cannot be used.
         save_index: Where the index of a FASTA database is kept; None forgets it.
         batch_size: Queries that are searched and aligned between two points at which a killed run can go on.
@@ -242,7 +242,7 @@ class SearchRun:
         """Writes what is found for each batch that has no such directory yet."""
         labels = None if self.labels is None else read_labels(self.labels)
         total, done = sum(len(records) for records, _ in batches), 0
-        with Searcher.open(index, embedder=embedder) as searcher:
+        with Searcher.open(index, embedder=embedder, device=self.device) as searcher:
             for records, directory in batches:
                 if not directory.is_dir():
                     anchors = searcher.anchors(records, threads=self.search.threads)

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.alignment import Alignment, lay_out
+from rhoma.alignment import Alignment, lay_out, whole_row
 from rhoma.hits import format_evalue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from rhoma.alignment import Row
     from rhoma.search.chaining import Chain
     from rhoma.search.database import Database
     from rhoma.search.query import Query
 
 
-def row_of(chain: Chain, database: Database) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+def row_of(chain: Chain, database: Database) -> Row:
     """Returns a chain as :func:`rhoma.alignment.lay_out` takes it; letters between two parts are inserted."""
     columns = [chain.parts[0].columns]
     for left, right in zip(chain.parts, chain.parts[1:], strict=False):
@@ -28,7 +27,9 @@ def row_of(chain: Chain, database: Database) -> tuple[NDArray[np.int32], NDArray
     return np.concatenate(columns), np.frombuffer(text.encode("ascii"), dtype=np.uint8)
 
 
-def align(query: Query, database: Database, chains: Sequence[Chain], evalues: Sequence[float]) -> Alignment:
+def align(
+    query: Query, database: Database, chains: Sequence[Chain], rows: Sequence[Row], evalues: Sequence[float]
+) -> Alignment:
     """Returns the alignment of a query with its homologs; the query alone where there are none.
 
     The query is the first row, whole, under its own name; a homolog is ``target/start-end`` (1-based, start > end on
@@ -36,13 +37,13 @@ def align(query: Query, database: Database, chains: Sequence[Chain], evalues: Se
 
     Args:
         query: The query.
-        database: Where the letters of the homologs are read.
+        database: Where the names of the homologs are read.
         chains: The homologs, best first.
+        rows: What :func:`row_of` gave for each.
         evalues: Their E-values.
     """
     length = len(query.sequence)
-    own = (np.arange(length, dtype=np.int32), np.frombuffer(query.sequence.encode("ascii"), dtype=np.uint8))
-    cells, positions = lay_out([own, *(row_of(chain, database) for chain in chains)], length)
+    cells, positions = lay_out([whole_row(query.sequence), *rows], length)
     names, notes = [query.name], {}
     for chain, evalue in zip(chains, evalues, strict=True):
         low, high = chain.span

@@ -1,4 +1,4 @@
-"""The query's covariance model: what it finds where the profile found nothing."""
+"""The query's covariance model: what it finds where the profile finds nothing, or too little to be sure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma import infernal
-from rhoma.alignment import Alignment, lay_out
+from rhoma.alignment import Alignment, lay_out, whole_row
 from rhoma.evalue import cm_log_pvalue
 from rhoma.search.scoring import TargetHit, best_of
 from rhoma.structure import fold_consensus
@@ -43,11 +43,10 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
         members: Homologs, best first.
         letters: Their letters; None where there are no members.
     """
-    own = (np.arange(len(query), dtype=np.int32), np.frombuffer(query.encode("ascii"), dtype=np.uint8))
     rows_of = (
         [] if letters is None else [letters.with_ends(hit, len(query), LONGEST_END) for hit in members[:MOST_ROWS]]
     )
-    cells, positions = lay_out([own, *rows_of], len(query))
+    cells, positions = lay_out([whole_row(query), *rows_of], len(query))
     rows = tuple(row[positions].tobytes().decode("ascii") for row in cells)
     structure = fold_consensus(rows)
     if "(" not in structure:
@@ -69,11 +68,12 @@ def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Regio
     chosen, total = [], 0
     for _, region in ranked:
         low, high = region.span
+        if any(low <= start and end <= high for start, end in spans.get(region.sequence, ())):
+            continue
         total += region.end - region.start
         if total > MOST_LETTERS:
             break
-        if not any(low <= start and end <= high for start, end in spans.get(region.sequence, ())):
-            chosen.append(region)
+        chosen.append(region)
     return chosen
 
 

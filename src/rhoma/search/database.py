@@ -22,7 +22,7 @@ class SearchableIndex(Protocol):
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Returns their lengths."""
+        """Returns the lengths of its sequences."""
 
     @property
     def total_residues(self) -> int:

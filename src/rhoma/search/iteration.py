@@ -14,7 +14,7 @@ import numpy as np
 
 from rhoma.search import covariance
 from rhoma.search.copies import add_copies
-from rhoma.search.judgement import Judge
+from rhoma.search.judgement import MOST_MEMBERS, Judge
 from rhoma.search.retrieval import Candidates, Questions, Region, ask, questions_of, shortlist
 from rhoma.search.scoring import Letters, best_of, family, score
 from rhoma.search.significance import Look, Places
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from rhoma.search.retrieval import Shortlist
     from rhoma.search.scoring import TargetHit
 
-# Alignments beyond this many homologs cost time and change no model.
-MOST_MEMBERS = 1000
 # The covariance model is asked where the first pass of the profile includes fewer homologs than this.
 FEW = 5
 
@@ -103,7 +101,8 @@ class Rounds:
         self._count = min(config.shortlist, config.longest_shortlist)
         self._candidates = Candidates.none()
         self._asked: set[tuple[int, bool]] = set()
-        self._places = _anchored(tile, database)
+        self._anchored = _anchored(tile, database)
+        self._places = self._anchored
         self._cm = ""
         self.seconds = {"retrieve": 0.0, "score": 0.0, "model": 0.0, "cm": 0.0, "judge": 0.0, "copies": 0.0}
 
@@ -158,12 +157,13 @@ class Rounds:
             with _Clock(self.seconds, "model"):
                 model = family(self._scorer, self._tile.sequence, self._letters, members)
             self._expand(new)
-            self._places = [*_anchored(self._tile, self._database), *map(_region, everyone)]
+            self._places = [*self._anchored, *map(_region, everyone)]
         with _Clock(self.seconds, "judge"):
             judge = Judge(self._tile.sequence, self._database, self._scorer, self._letters, config, self._log_size)
             final, values = judge.judged(looks, listed)
         with _Clock(self.seconds, "copies"):
-            final, values = add_copies(final, values, self._database, self._scorer, model, self._cm, self._letters)
+            cm = judge.cm or self._cm
+            final, values = add_copies(final, values, self._database, self._scorer, model, cm, self._letters)
         return Outcome(self._tile, tuple(final), tuple(values), tuple(stats), self.seconds)
 
     def _score(self, model: Model) -> tuple[Shortlist, list[TargetHit], bool]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_LOOKS = 4
 # Members of a group are left out in so many parts.
 FOLDS = 3
-# Most members of a model that judges.
+# Most members of a model: more cost time and change nothing.
 MOST_MEMBERS = 1000
 
 
@@ -66,6 +66,8 @@ class Judge:
         self._config = config
         self._log_size = log_size
         self._limit = math.log(max(config.report_evalue, config.evalue)) - log_size
+        # the last covariance model that looked; empty where none did
+        self.cm = ""
 
     def judged(self, looks: Sequence[Look], listed: Shortlist) -> tuple[list[TargetHit], list[float]]:
         """Returns the hits that may be reported, best first, and the natural logarithm of the P-value of each.
@@ -115,6 +117,7 @@ class Judge:
 
     def _cm_look(self, members: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist) -> Look:
         model = covariance.model_of(self._query, members, self._letters)
+        self.cm = model or self.cm
         places = Places(members)
         doubtful = [self._around(hit) for hit in hits if hit not in places]
         regions = [*doubtful, *covariance.unknown_regions(listed, hits)]

@@ -20,7 +20,7 @@ from rhoma.search.query import make_query
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rhoma.alignment import Alignment
+    from rhoma.alignment import Alignment, Row
     from rhoma.io.m8 import Anchor
     from rhoma.search.chaining import Chain
     from rhoma.search.config import SearchConfig
@@ -90,21 +90,29 @@ def search(
     began = time.perf_counter()
     limit = math.log(config.report_evalue) - math.log(size)
     chains = [one for one in chain(outcomes) if one.log_pvalue <= limit]
-    hits = sort_hits(hit for one in chains for hit in _hits(query, database, one, size))
-    homologs = [(one, evalue_of(one.log_pvalue, size)[0]) for one in chains]
-    homologs = [(one, evalue) for one, evalue in homologs if evalue <= config.evalue]
-    alignment = align(query, database, [one for one, _ in homologs], [evalue for _, evalue in homologs])
+    rows = [row_of(one, database) for one in chains]
+    pairs = zip(chains, rows, strict=True)
+    hits = sort_hits(hit for one, row in pairs for hit in _hits(query, database, one, row, size))
+    evalues = [evalue_of(one.log_pvalue, size)[0] for one in chains]
+    homologs = [number for number, evalue in enumerate(evalues) if evalue <= config.evalue]
+    alignment = align(
+        query,
+        database,
+        [chains[number] for number in homologs],
+        [rows[number] for number in homologs],
+        [evalues[number] for number in homologs],
+    )
     seconds["align"] = time.perf_counter() - began
     rounds = [(outcome.tile.number + 1, stats) for outcome in outcomes for stats in outcome.stats]
     return SearchResult(query.name, hits, alignment, rounds, seconds)
 
 
-def _hits(query: Query, database: Database, one: Chain, size: float) -> list[Hit]:
+def _hits(query: Query, database: Database, one: Chain, row: Row, size: float) -> list[Hit]:
     """Returns one hit for each exact copy of the target."""
     evalue, _ = evalue_of(one.log_pvalue, size)
     _, score = evalue_of(one.rank, size)
     low, high = one.span
-    length, identity, gapopens, gc = _compared(query, database, one)
+    length, identity, gapopens, gc = _compared(query, row)
     cosine = _cosine(database, query.vectors, one)
     return [
         Hit(
@@ -129,9 +137,9 @@ def _hits(query: Query, database: Database, one: Chain, size: float) -> list[Hit
     ]
 
 
-def _compared(query: Query, database: Database, one: Chain) -> tuple[int, float, int, float]:
+def _compared(query: Query, row: Row) -> tuple[int, float, int, float]:
     """Returns (columns, identity, runs of gaps, share of G and C of the target) of query and target aligned."""
-    columns, letters = row_of(one, database)
+    columns, letters = row
     pairs = np.flatnonzero(columns >= 0)
     positions = columns[pairs].astype(np.int64)
     own = np.frombuffer(query.sequence.encode("ascii"), dtype=np.uint8)[positions]

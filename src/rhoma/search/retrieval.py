@@ -149,13 +149,11 @@ class Shortlist:
 
     Attributes:
         regions: By (target, strand, start); they do not meet, but for the parts of very long ones.
-        cosine: (regions,) best cosine of a candidate in the region, nan where none is.
         rank: (regions,) rank of the best candidate in the region; the number of candidates where none is.
         windows: Number of candidates.
     """
 
     regions: tuple[Region, ...]
-    cosine: NDArray[np.float64]
     rank: NDArray[np.int64]
     windows: int
 
@@ -191,15 +189,12 @@ def shortlist(
     regions, where = merge(sequence, minus, start, end)
     count = len(candidates)
     ranked = origin < count
-    cosine = np.full(len(regions), np.nan)
-    np.fmax.at(cosine, where[ranked], candidates.score[origin[ranked]].astype(np.float64))
     rank = np.full(len(regions), count, dtype=np.int64)
     np.minimum.at(rank, where[ranked], origin[ranked])
     parts = [cut_region(region, 2 * (length + pad)) for region in regions]
     repeats = [len(part) for part in parts]
     return Shortlist(
         tuple(region for part in parts for region in part),
-        np.repeat(cosine, repeats),
         np.repeat(rank, repeats),
         count,
     )

@@ -90,7 +90,7 @@ def best_of(hits: Iterable[TargetHit]) -> list[TargetHit]:
 
 
 class Letters:
-    """The letters of stretches of targets; each is read once.
+    """The letters of stretches of targets; regions that HMMER scores are read once.
 
     Args:
         database: Where they are.

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from rhoma import tools
 from rhoma.alignment import Alignment
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from rhoma.io.m8 import Anchor
     from rhoma.models.embedder import Embedder
+    from rhoma.models.runtimes import Device
     from rhoma.search.query import QueryVectors
     from rhoma.sequences import Record
     from rhoma.store import EmbeddingStore
@@ -87,7 +88,7 @@ class Searcher:
         *,
         model: Path | str | None = None,
         model_dir: Path | str | None = None,
-        device: Literal["cpu", "cuda", "auto"] = "cpu",
+        device: Device = "cpu",
         threads: int = 1,
         embedder: Embedder | None = None,
         embed: bool = True,
@@ -98,7 +99,7 @@ class Searcher:
             index: The directory.
             model: Model bundle that queries are embedded with; by default the shipped one.
             model_dir: Directory of public models' weights.
-            device: Where queries are embedded.
+            device: Where queries are embedded and, with one thread, windows are searched, if faiss can use a GPU.
             threads: For embedding.
             embedder: A model that is loaded already, in place of ``model``.
             embed: Whether queries will be embedded here; without, every search needs their vectors.
@@ -112,7 +113,7 @@ class Searcher:
             given = None if model is None else Path(model)
             weights = None if model_dir is None else Path(model_dir)
             embedder = load_embedder(given, device=device, threads=threads, model_dir=weights)
-        database = _opened(Path(index), None if embedder is None else embedder.sha256)
+        database = _opened(Path(index), None if embedder is None else embedder.sha256, device)
         if embedder is not None and (embedder.window, embedder.stride) != (database.window, database.stride):
             raise ArtefactError(
                 f"has windows of {database.window} every {database.stride} nucleotides, the model of"
@@ -217,10 +218,11 @@ class Searcher:
             return _failed(task[0], "the process that searched it was killed; it may need more memory")
 
 
-def _opened(path: Path, model_sha256: str | None) -> Database:
+def _opened(path: Path, model_sha256: str | None, device: Device = "cpu") -> Database:
     from rhoma.index.bundle import Index
 
-    index = Index.open(path, model_sha256=model_sha256)
+    # torch may have a GPU where faiss was built without
+    index = Index.open(path, model_sha256=model_sha256, device="cpu" if device == "cpu" else "auto")
     return Database(index, window=index.manifest.window, stride=index.manifest.stride)
 
 

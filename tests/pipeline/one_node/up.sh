@@ -41,7 +41,7 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 MinJobAge=300
 KillWait=5
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(env -u OMP_NUM_THREADS nproc) RealMemory=$memory Gres=gpu:1 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc) RealMemory=$memory Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes=$host Default=YES MaxTime=08:00:00 State=UP
 PartitionName=gpu Nodes=$host MaxTime=08:00:00 State=UP
 CONF
@@ -50,7 +50,7 @@ export SLURM_CONF=$directory/slurm.conf
 slurmctld -f "$SLURM_CONF"
 slurmd -f "$SLURM_CONF" -N "$host"
 for _ in $(seq 120); do
-    [[ $(sinfo -h -N -o %T 2>/dev/null | head -1) != idle ]] || exit 0
+    [[ $(timeout 5 sinfo -h -N -o %T 2>/dev/null | head -1) != idle ]] || exit 0
     sleep 0.5
 done
 echo "the node did not become idle" >&2
