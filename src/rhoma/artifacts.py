@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
+import glob
 import os
 import secrets
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +100,37 @@ def _replaceable(out: Path) -> bool:
 
 
 @contextmanager
+def alone(directory: Path, problem: str, *, remedy: str, path: Path | None = None) -> Iterator[None]:
+    """Holds the only right to a directory.
+
+    Args:
+        directory: what is held.
+        problem: what the error says of it.
+        remedy: what the error advises.
+        path: what the error names; by default the directory.
+
+    Raises:
+        ArtefactError: another process has it.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtefactError(problem, path=path or directory, remedy=remedy) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(out: Path) -> None:
+    """Removes what killed processes have left of the same artefact; one that is being written is held."""
+    for stale in out.absolute().parent.glob(f".{glob.escape(out.name)}.????????.tmp"):
+        with suppress(ArtefactError, OSError), alone(stale, "is being written", remedy="wait"):
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+@contextmanager
 def artefact_directory(out: Path | str, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
     """Gives a directory beside ``out`` that takes its place on success and leaves nothing behind on failure.
 
@@ -118,11 +151,14 @@ def artefact_directory(out: Path | str, *, resume: bool = False, overwrite: bool
     work = parent / f".{out.name}.{'partial' if resume else secrets.token_hex(4) + '.tmp'}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            _sweep(out)
         work.mkdir(exist_ok=resume)
     except OSError as error:
         raise _not_writable(parent, error) from None
     try:
-        yield work
+        with nullcontext() if resume else alone(work, "is being written", remedy="wait"):
+            yield work
         _install(work, out)
     except BaseException as error:
         if not resume:

@@ -25,7 +25,6 @@ GRAPH = "network.onnx"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-_CHUNK = 1 << 20
 
 
 class _Strict(BaseModel):

@@ -219,6 +219,8 @@ def test_an_index_build_that_was_killed_goes_on_and_gives_the_same_bytes(finishe
         assert not out.exists() or rhoma("index", "verify", out, cwd=tmp_path).returncode == 0
     assert rhoma(*build, cwd=tmp_path).returncode == 0
     assert contents(out) == contents(finished.parent / "index")
+    # nor what the killed ones had begun
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
 @pytest.mark.parametrize(

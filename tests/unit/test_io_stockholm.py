@@ -136,3 +136,14 @@ def test_regions_are_read_from_the_end_of_names(name: str, region: object) -> No
 
 def test_ungapped() -> None:
     assert ungapped("-A--C-") == "AC"
+
+
+def test_what_splitlines_takes_for_line_ends_stays_in_a_line() -> None:
+    notes = {"a": {"DE": "one\x0ctwo\u2028three\x85four"}}
+    written = format_stockholm(Alignment(("a", "b"), ("ACGU", "AC-U"), notes=notes))
+    assert parse_stockholm(written).rows == ("ACGU", "AC-U")
+
+
+def test_rows_of_one_name_stay_two_rows() -> None:
+    read = parse_stockholm(format_stockholm(Alignment(("a/1-4", "a/1-4"), ("ACGU", "AC-U"))))
+    assert (read.names, read.rows) == (("a/1-4", "a/1-4/1-3"), ("ACGU", "AC-U"))

@@ -173,14 +173,6 @@ def test_long_queries_keep_the_searchs_alignment(tmp_path, monkeypatch) -> None:
     assert sorted(p.name for p in (tmp_path / "m" / "q").iterdir()) == [f for f in FILES if f != "model.cm"]
 
 
-def test_hits_of_vectors_alone_have_no_row(tmp_path) -> None:
-    search, fasta = make_search(tmp_path, {"q": []})
-    (search / "alignments" / "q.sto").unlink()
-    write_hits_tsv(search / "hits.tsv", [hit("q", "a", 24, 1e-9, "vector")])
-    (row,) = align_batch(search, fasta, tmp_path / "m", AlignConfig())
-    assert (row.hits, row.homologs) == (1, 0)
-
-
 def test_a_missing_alignment_is_an_error_and_leaves_nothing(tmp_path) -> None:
     search, fasta = make_search(tmp_path, {"q": ["a"]})
     (search / "alignments" / "q.sto").unlink()

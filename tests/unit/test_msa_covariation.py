@@ -163,3 +163,10 @@ def test_rows_come_back_from_their_states() -> None:
     rows = ("ACGU-", "N-GGA")
     assert as_rows(LETTERS[states(as_cells(rows))]) == ("ACGU-", "--GGA")
     assert CovaryingPair(0, 4, True, 3.0, 0.05, 3, 0.5).significant
+
+
+@pytest.mark.parametrize("columns", range(1, 6))
+def test_so_few_columns_hold_no_pair(columns: int) -> None:
+    rows = ("ACGUA", "CAUGC", "GGCAU", "UCAAG")
+    cut = tuple(row[:columns] for row in rows)
+    assert all(not pair.paired for pair in covariation(Alignment(tuple("abcd"), cut, "." * columns)))

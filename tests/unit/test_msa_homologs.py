@@ -7,7 +7,7 @@ import pytest
 from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 from rhoma.hits import Hit
-from rhoma.msa.homologs import format_homologs, homologs_of, place_query, region_name
+from rhoma.msa.homologs import format_homologs, homologs_of, place_query
 from rhoma.sequences import Record
 
 
@@ -74,8 +74,3 @@ def test_fasta_of_homologs() -> None:
         ">b/18-11 strand=- evalue=1.00e-20 bits=20.0\nUUUUACGU\n>a/1-8 strand=+ evalue=1.00e-09 bits=20.0\nACGUACGAU\n"
     )
     assert format_homologs([]) == ""
-
-
-def test_region_names() -> None:
-    assert region_name(hit("t", 5, 9, 1.0, "-")) == "t/9-5"
-    assert region_name(hit("t", 5, 9, 1.0)) == "t/5-9"

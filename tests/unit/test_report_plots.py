@@ -51,7 +51,7 @@ def test_ticks_of_a_known_range() -> None:
 def test_every_hit_is_a_point_and_better_is_higher() -> None:
     root = parsed(score_plot([hit("a", 1e-20), hit("b", 1e-5), hit("c", 2.0, source="vector")], evalue=1e-3))
     circles = list(root.iter("circle"))
-    assert [circle.get("class") for circle in circles] == ["e1", "e2", "e4 open"]
+    assert [circle.get("class") for circle in circles] == ["e1", "e2", "e4"]
     heights = [float(circle.get("cy", "")) for circle in circles]
     assert heights == sorted(heights)
     assert "1. a (profile) E 1.00e-20" in [circle.findtext("title") for circle in circles]

@@ -15,6 +15,7 @@ from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.change import delete
 from rhoma.io.m8 import Anchor
+from rhoma.io.stockholm import format_stockholm, parse_stockholm
 from rhoma.search import Database, SearchConfig, Searcher, SearchResult, embed_queries, search
 from rhoma.search.outputs import write_results
 from rhoma.search.query import stored_vectors
@@ -120,6 +121,15 @@ def check_alignment(result: SearchResult, query: Record, records: Sequence[Recor
         low, high = min(first, last), max(first, last)
         stretch = sequences[target][low - 1 : high]
         assert letters == (stretch if first <= last else reverse_complement(stretch)), name
+
+
+def test_a_query_called_by_its_own_place_in_the_database_is_a_row_of_its_own(database: Database) -> None:
+    """As Rfam names regions: two rows of one name are one row in Stockholm."""
+    before = dict(zip(*(getattr(searched(QUERY, database).alignment, part) for part in ("names", "rows")), strict=True))
+    (place,) = [name for name in before if name.startswith("fam1/")]
+    alignment = searched(Record(place, "", QUERY.sequence), database).alignment
+    assert alignment.names == (f"{place}/query", *list(before)[1:])
+    assert parse_stockholm(format_stockholm(alignment)).rows == tuple(before.values())
 
 
 def test_a_family_is_found_with_its_hidden_reverse_complement(database: Database) -> None:

@@ -57,9 +57,9 @@ def align(
 ) -> None:
     """Align the homologs of every query of a batch to a covariance model.
 
-    Writes homologs.fasta, msa.sto, msa.a3m, af3.json, covariation.tsv, model.cm and structure.svg into OUT/<query>/,
-    and msa.tsv with the depth, diversity and covariation of every alignment. A query without homologs gets the
-    same files.
+    Writes homologs.fasta, msa.sto, msa.a3m, msa.aln, af3.json, covariation.tsv, model.cm and structure.svg into
+    OUT/<query>/, msa.tsv with the depth, diversity and covariation of every alignment, and failed.tsv. A query
+    without homologs gets the same files.
 
     For example: query align --search hits/ --fasta queries.fasta --out msa/
 

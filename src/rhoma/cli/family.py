@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.options import AlignerOption, MaxHomologs
 
 logger = logging.getLogger(__name__)
 
@@ -25,22 +26,14 @@ def align(
     query: Annotated[
         str | None, typer.Option(help="Name of the reference; by default the first sequence of each file.")
     ] = None,
-    max_homologs: Annotated[
-        int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
-    ] = 5_000,
+    max_homologs: MaxHomologs = 5_000,
     max_identity: Annotated[
         float,
         typer.Option(
             "--max-identity", "--max_identity", max=1.0, help="Leave out homologs more alike than this to another."
         ),
     ] = 0.95,
-    aligner: Annotated[
-        Literal["auto", "cm", "linsi", "xinsi"],
-        typer.Option(
-            help="What aligns the homologs before the covariance model does: a profile, MAFFT L-INS-i, MAFFT "
-            "X-INS-i (needs mxscarnamod), or what suits them."
-        ),
-    ] = "auto",
+    aligner: AlignerOption = "auto",
     rounds: Annotated[
         int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other, at most.")
     ] = 3,

@@ -25,6 +25,10 @@ Iterations = Annotated[int, typer.Option("--iterations", min=1, help="Rounds at 
 ShortlistOption = Annotated[
     int, typer.Option("--shortlist", min=1, help="Windows of the first list; it grows while its tail scores.")
 ]
+LongestShortlist = Annotated[
+    int,
+    typer.Option("--longest-shortlist", "--longest_shortlist", min=1, help="Windows that the list may grow to."),
+]
 Labels = Annotated[
     Path | None, typer.Option("--labels", help="TSV (id, family, clan) that names the families of targets.")
 ]

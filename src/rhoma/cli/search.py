@@ -15,6 +15,7 @@ from rhoma.cli.options import (
     EvalueOption,
     Iterations,
     Labels,
+    LongestShortlist,
     MaxHomologs,
     QueryModel,
     ReportEvalue,
@@ -48,9 +49,7 @@ def search(
     report_evalue: ReportEvalue = 10.0,
     iterations: Iterations = 5,
     shortlist: ShortlistOption = 1000,
-    longest_shortlist: Annotated[
-        int, typer.Option("--longest-shortlist", min=1, help="Windows that the list may grow to.")
-    ] = 32_000,
+    longest_shortlist: LongestShortlist = 32_000,
     max_homologs: MaxHomologs = 5_000,
     aligner: AlignerOption = "auto",
     no_align: Annotated[bool, typer.Option("--no-align", help="Tables and report only, no alignments.")] = False,

@@ -6,8 +6,6 @@ see. Files are never changed in place; those the new manifest does not name are 
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma import tools
+from rhoma.artifacts import alone
 from rhoma.errors import ArtefactError, InputError
 from rhoma.index import mmseqs as mmseqs_database
 from rhoma.index.build import (
@@ -38,17 +37,8 @@ def locked(path: Path) -> Iterator[None]:
         ArtefactError: another process has it.
     """
     read_manifest(path, IndexManifest)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArtefactError(
-                "is being changed by another process", path=path, remedy="wait until that one has finished"
-            ) from None
+    with alone(path, "is being changed by another process", remedy="wait until that one has finished"):
         yield
-    finally:
-        os.close(handle)
 
 
 def without_mmseqs(manifest: IndexManifest, mmseqs: bool) -> IndexManifest:

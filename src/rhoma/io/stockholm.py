@@ -100,7 +100,8 @@ def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:
     """
     if not text.startswith("# STOCKHOLM 1."):
         raise InputError("is no Stockholm file (the first line is not '# STOCKHOLM 1.0')", path=path)
-    entry = next(stream_stockholm(text.splitlines(), path=path), Entry())
+    # not splitlines: a description may hold other signs that it takes for line ends
+    entry = next(stream_stockholm(text.split("\n"), path=path), Entry())
     if not entry.rows:
         raise InputError("holds no sequences", path=path)
     return Alignment(
@@ -138,6 +139,16 @@ def _escape(name: str) -> str:
     return f"%{ord(name[0]):02X}{name[1:]}" if _MARKED.match(name) else name
 
 
+def _different(names: list[str], rows: tuple[str, ...]) -> list[str]:
+    """Returns names of which none comes twice: rows of one name would be read as one."""
+    seen: set[str] = set()
+    for at, name in enumerate(names):
+        if name in seen:
+            names[at] = f"{name}/1-{len(rows[at].replace('-', ''))}"
+        seen.add(names[at])
+    return names
+
+
 def _unescape(name: str) -> str:
     found = _ESCAPED.match(name)
     return chr(int(found[1], 16)) + name[3:] if found else name
@@ -150,7 +161,7 @@ def format_stockholm(alignment: Alignment, *, features: Mapping[str, str] | None
         alignment: what to write.
         features: text of ``#=GF`` lines by tag.
     """
-    names = [_escape(name) for name in alignment.names]
+    names = _different([_escape(name) for name in alignment.names], alignment.rows)
     marks = {"SS_cons": alignment.ss_cons, **alignment.lines, "RF": alignment.rf}
     width = max([*(len(f"#=GC {tag}") for tag in marks), *(len(name) for name in names)]) + 1
     lines = ["# STOCKHOLM 1.0"]

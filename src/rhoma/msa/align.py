@@ -25,6 +25,7 @@ from rhoma.msa.outputs import write_alignment
 from rhoma.msa.quality import Quality, format_quality, measure
 from rhoma.msa.select import fragments
 from rhoma.sequences import reverse_complement, safe_name
+from rhoma.structure import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +92,7 @@ class _Batch:
         path = self.search / "alignments" / f"{safe_name(query.id)}.sto"
         hits = self._hits.get(query.id, [])
         if not path.is_file():
-            aligned = [h for h in hits if h.evalue <= self.config.evalue and h.source in ("profile", "cm")]
+            aligned = [h for h in hits if h.evalue <= self.config.evalue]
             if aligned:
                 raise InputError(
                     f"no such file, but query {query.id!r} has {len(aligned)} aligned hits",
@@ -125,7 +126,8 @@ def prepare_mafft(search: Path, fasta: Path, out: Path, config: AlignConfig, *, 
     with artefact_directory(out) as directory:
         for query in batch.queries:
             start, homologs = batch.start(query)
-            if homologs:
+            # of longer queries the search's alignment is the last
+            if homologs and len(query.sequence) <= LONG:
                 # MAFFT ties rows to records by order; plain names pass through it unchanged.
                 core = start.keep(core_of(start))
                 names = [f"s{i}" for i in range(len(core.names))]
@@ -178,7 +180,7 @@ def align_query(
     """
     name = safe_name(query.id)
     core = None
-    if homologs and mafft is not None:
+    if homologs and mafft is not None and len(query.sequence) <= LONG:
         core = start.keep(core_of(start))
         path = mafft / f"{name}.afa"
         if not path.is_file():

@@ -7,6 +7,7 @@ until the structure stays. All rows are then aligned to that model, as far as ti
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -138,12 +139,13 @@ def build(
 
 def _refine(first: Alignment, rounds: int, threads: int) -> Alignment:
     """Returns the rows aligned to the model of their structure, again until that stays, with what is then folded."""
-    annotated = annotate(first, fold)
+    folded = partial(fold, known={})
+    annotated = annotate(first, folded)
     for _ in range(rounds):
         before = [pair[:2] for pair in query_pairs(annotated)]
         model = infernal.build(annotated, name="core")
         aligned = infernal.align(model, annotated, threads=threads, timeout=_CMALIGN_SECONDS)
-        annotated = annotate(aligned.with_lines(ss_cons="", rf=""), fold)
+        annotated = annotate(aligned.with_lines(ss_cons="", rf=""), folded)
         if [pair[:2] for pair in query_pairs(annotated)] == before:
             break
     return annotated

@@ -8,7 +8,6 @@ out of register in the columns is still one in every row.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,12 +26,10 @@ _COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.5
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
 _SINGLE_LENGTH = 200
-# Below this a pair cannot be in the structure.
-_LEAST = 0.001
 _LOOP = 4
 
 
-def fold(rows: Sequence[str]) -> str:
+def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
     Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
@@ -40,7 +37,10 @@ def fold(rows: Sequence[str]) -> str:
 
     Args:
         rows: Upper-case RNA with ``-``, all of one length, at least one.
+        known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
+            again keeps them.
     """
+    known = {} if known is None else known
     length = len(rows[0])
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
@@ -52,7 +52,10 @@ def fold(rows: Sequence[str]) -> str:
     for row in sample:
         at = np.flatnonzero(np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-"))
         if len(at) > _LOOP:
-            alone[np.ix_(at, at)] += pair_probabilities(row.replace("-", ""))
+            text = row.replace("-", "")
+            if text not in known:
+                known[text] = pair_probabilities(text)
+            alone[np.ix_(at, at)] += known[text]
     return dot_bracket(centroid((together + alone / len(sample)) / 2, _GAMMA), length)
 
 
@@ -72,7 +75,6 @@ def _alifold(rows: Sequence[str]) -> NDArray[np.float64]:
     return _probabilities(RNA.fold_compound(list(rows), model))
 
 
-@lru_cache(maxsize=512)
 def pair_probabilities(sequence: str) -> NDArray[np.float64]:
     """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides)."""
     import RNA

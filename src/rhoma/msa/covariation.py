@@ -84,7 +84,7 @@ def covariation(alignment: Alignment, *, seed: int = 1) -> list[CovaryingPair]:
     columns = np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
     letters = letters[:, columns]
     paired = set(pair_table(alignment.ss_cons))
-    if len(np.unique(letters, axis=0)) < 3 or not 2 <= len(columns) <= MOST_COLUMNS:
+    if len(np.unique(letters, axis=0)) < 3 or not _LOOP < len(columns) <= MOST_COLUMNS:
         return []
     parents, branches = tree(letters)
     ancestral = fitch(letters, parents)

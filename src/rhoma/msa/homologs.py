@@ -32,12 +32,6 @@ class Homolog:
     hit: Hit
 
 
-def region_name(hit: Hit) -> str:
-    """Returns ``target/start-end`` of a hit, with start > end on the minus strand."""
-    start, end = (hit.tstart, hit.tend) if hit.strand == "+" else (hit.tend, hit.tstart)
-    return f"{hit.target}/{start}-{end}"
-
-
 def _hit_of_row(name: str, hits: dict[str, list[Hit]]) -> Hit | None:
     """Returns the hit that a row stands for: of the same strand and with the largest overlap."""
     region = parse_region(name)

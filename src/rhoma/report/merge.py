@@ -9,7 +9,7 @@ from rhoma.io.bed import write_bed
 from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.families import FAMILIES, write_families
 from rhoma.io.gff3 import write_gff3
-from rhoma.io.hits import read_hits_tsv, write_hits_tsv
+from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import merge_m8
 from rhoma.io.skipped import SKIPPED_RECORDS, write_skipped
 from rhoma.io.tblout import merge_tblout
@@ -33,7 +33,7 @@ def merge_hits(search: Sequence[Path], run: Run, out: Path) -> None:
         run: the same run, as collected.
         out: an existing directory.
     """
-    hits = [hit for path in search for hit in read_hits_tsv(path / "hits.tsv")]
+    hits = [hit for query in run.queries for hit in query.hits]
     write_hits_tsv(out / "hits.tsv", hits)
     merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], out / "hits.m8")
     write_gff3(out / "hits.gff3", hits, {call.family: call.accession for call in run.families if call.accession})

@@ -119,7 +119,9 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
                 structure = drawing
         if detailed:
             alignment = query.alignment()
-            view = "" if alignment is None else alignment_view(alignment)
+            # a view takes more than its letters: what cannot fit is not drawn
+            letters = 0 if alignment is None else min(len(alignment.rows), MOST_ROWS) * alignment.columns
+            view = alignment_view(alignment) if alignment is not None and letters <= budget else ""
             view = view if len(view) <= budget else ""
             budget -= len(view)
         family, clan = family_call(passing)

@@ -65,7 +65,7 @@ def _axis_x(length: int, y: float) -> list[str]:
 
 
 def score_plot(hits: Sequence[Hit], *, evalue: float) -> str:
-    """Returns the E-values of the hits by rank, with the threshold's line; hollow: vectors' evidence alone.
+    """Returns the E-values of the hits by rank, with the threshold's line.
 
     At most ``MOST_POINTS`` hits are drawn, the best. No hits: an empty string.
     """
@@ -96,7 +96,7 @@ def score_plot(hits: Sequence[Hit], *, evalue: float) -> str:
     )
     for rank, (hit, value) in enumerate(zip(shown, values, strict=True)):
         x = _LEFT + step * (rank + 0.5)
-        kind = evalue_class(hit.evalue) + ("" if hit.source in ("profile", "cm") else " open")
+        kind = evalue_class(hit.evalue)
         tip = escape(f"{rank + 1}. {hit.target} ({hit.source}) E {format_evalue(hit.evalue)} {hit.family}".rstrip())
         body.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y_of(value):.1f}" r="3.4"><title>{tip}</title></circle>')
     body.append(f'<path class="axis" d="M{_LEFT} {top}V{bottom}H{_WIDTH - _RIGHT}"/>')

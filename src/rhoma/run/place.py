@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
 import shutil
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rhoma import __version__, tools
 from rhoma.artifacts import atomic_write
-from rhoma.errors import ArtefactError, InputError
+from rhoma.errors import InputError
 from rhoma.report.write import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -48,26 +44,6 @@ def complete(out: Path, parameters: str, *, overwrite: bool) -> bool:
     if written.read_text(encoding="utf-8") == parameters:
         return True
     raise InputError("holds the results of another search", path=out, remedy="choose another name, or give --overwrite")
-
-
-@contextmanager
-def alone(work: Path, out: Path) -> Iterator[None]:
-    """Holds the only right to work in a directory.
-
-    Raises:
-        ArtefactError: Another process has it.
-    """
-    handle = os.open(work, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArtefactError(
-                "is being written by another process", path=out, remedy="wait for it, or choose another name"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def begin(work: Path, parameters: str) -> Path:

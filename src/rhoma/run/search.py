@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rhoma import __version__, tools
-from rhoma.artifacts import MANIFEST, artefact_directory, atomic_write
+from rhoma.artifacts import MANIFEST, alone, artefact_directory, atomic_write
 from rhoma.errors import InputError
 from rhoma.index.build import index_database
 from rhoma.index.bundle import Index
@@ -108,11 +108,19 @@ class SearchRun:
             Index.open(self.database, model_sha256=embedder.sha256)
         parameters = self._parameters([*records, *short], embedder)
         if place.complete(self.out, parameters, overwrite=self.overwrite):
+            if self.save_index is not None and not (self.save_index / MANIFEST).is_file():
+                raise InputError(
+                    "was not kept by the search that is complete",
+                    path=self.save_index,
+                    remedy="make it by 'rhoma index build', or give --overwrite",
+                )
             logger.info("%s: is complete already", self.out)
             return read_failures(self.out)
         with (
             artefact_directory(self.out, resume=True, overwrite=self.overwrite) as work,
-            place.alone(work, self.out),
+            alone(
+                work, "is being written by another process", path=self.out, remedy="wait for it, or choose another name"
+            ),
         ):
             scratch = place.begin(work, parameters)
             if not (work / PAGE).is_file():

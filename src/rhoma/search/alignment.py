@@ -51,6 +51,9 @@ def align(
         name = f"{database.index.copies(chain.sequence)[0]}/{first}-{last}"
         names.append(name)
         notes[name] = {"DE": f"evalue={format_evalue(evalue)} bits={chain.bits:.1f} source={chain.source}"}
+    if query.name in names[1:]:
+        # called by its own place in the database: rows of one name would be one row in Stockholm
+        names[0] = f"{query.name}/query"
     return Alignment(
         tuple(names),
         tuple(row.tobytes().decode("ascii") for row in cells),
