@@ -3,7 +3,7 @@
     python benchmarks/attention.py --threads 1
 
 Prints one row a setting: median milliseconds of each and their ratio (above 1: the plain products are faster). The
-shape is that of a training batch of the shipped encoder's head: 128 nt a window, one position for every 4 nt, and
+shape is that of a training batch of the compact encoder's head: 128 nt a window, one position for every 4 nt, and
 without that stride.
 """
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rhoma.cli.common import progress
-from rhoma.index import nearest
+from rhoma.index import nearest, pq
 from rhoma.index.build import build_index
 from rhoma.index.bundle import Index
 from rhoma.index.flat import FlatIndex
@@ -187,7 +187,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--batch", type=int, default=16, help="query windows searched at a time")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rescored", type=float, default=pq.SCALE, help="scale of the rows that pq scores exactly")
     arguments = parser.parse_args()
+    pq.SCALE = arguments.rescored
     embedder = load_embedder(arguments.model, threads=arguments.threads)
     path, store, texts = build(arguments, embedder)
     queries = embedder.embed(texts)

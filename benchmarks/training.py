@@ -33,7 +33,7 @@ from rhoma.train.sampler import Sampler
 from rhoma.train.settings import resolve
 from rhoma.train.whiten import fit_whitening
 
-# a batch of half the size the shipped encoder was trained with; the rate that its own training had half-way
+# a small batch, so that a variant takes minutes
 _COMMON = {"families": 32, "synthetic": 16, "negatives": 32, "learning_rate": 7e-4, "warmup": 0.1}
 VARIANTS: dict[str, dict[str, Any]] = {
     "start": {},

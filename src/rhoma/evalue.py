@@ -67,7 +67,8 @@ def evalue_of(log_pvalue: float, size: float) -> tuple[float, float]:
     return (math.exp(log_evalue) if log_evalue < 700 else math.inf), -log_evalue / math.log(10)
 
 
-# P-value of 12 bits for a model of 75 nt, twice what random sequence shows (real sequence is less random); it falls
+# P-value of 12 bits for a model of 75 nt, twice what random sequence showed with the filters of a search space of 1 Mb
+# (benchmarks/cm_tails.py; real sequence is less random); with those of 20 Mb, which search now, fewer pass. It falls
 # with the square of the length.
 _PVALUE, _BITS, _LENGTH = 1e-3, 12.0, 75.0
 _SLOPE = 0.6

@@ -20,7 +20,9 @@ _BITS = 4
 _AXES = 6
 _SEED = 0
 _MIN_WANTED = 1_024
-_SCALE, _OF_K, _OF_ROWS = 2.6, 0.57, 0.43
+# how many rows are scored exactly: this times a power of k and of the rows that there are
+SCALE = 2.6
+_OF_K, _OF_ROWS = 0.57, 0.43
 
 
 def shared_axes(variances: NDArray[np.floating], groups: int) -> NDArray[np.int32]:
@@ -69,4 +71,4 @@ class PqIndex(Coarse):
         The codes keep the rank of a row but for normal noise. That asks for more of the rows the more there are,
         though for a falling share of them.
         """
-        return max(_MIN_WANTED, int(_SCALE * k**_OF_K * total**_OF_ROWS))
+        return max(_MIN_WANTED, int(SCALE * k**_OF_K * total**_OF_ROWS))
