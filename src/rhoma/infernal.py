@@ -64,7 +64,9 @@ class CmHit:
     line: str
 
 
-def build(alignment: Alignment, *, name: str, hand: bool = True, timeout: float | None = None) -> str:
+def build(
+    alignment: Alignment, *, name: str, hand: bool = True, options: Sequence[str] = (), timeout: float | None = None
+) -> str:
     """Returns the covariance model of an alignment with its structure; it is not calibrated.
 
     Args:
@@ -72,6 +74,7 @@ def build(alignment: Alignment, *, name: str, hand: bool = True, timeout: float 
         name: Name of the model, one word.
         hand: The model's columns are those that the reference line marks; otherwise those that half of the rows
             fill.
+        options: More of ``cmbuild``.
         timeout: Limit in seconds.
 
     Raises:
@@ -82,8 +85,8 @@ def build(alignment: Alignment, *, name: str, hand: bool = True, timeout: float 
         work = Path(place)
         text = format_stockholm(Alignment(rows, alignment.rows, alignment.ss_cons, alignment.rf if hand else ""))
         (work / "rows.sto").write_text(text, encoding="utf-8")
-        options = ["--hand"] if hand else []
-        tools.run(["cmbuild", "-F", *options, "-n", name, _MODEL, "rows.sto"], cwd=work, timeout=timeout)
+        columns = ["--hand"] if hand else []
+        tools.run(["cmbuild", "-F", *columns, *options, "-n", name, _MODEL, "rows.sto"], cwd=work, timeout=timeout)
         return _VOLATILE.sub("", (work / _MODEL).read_text(encoding="utf-8"))
 
 

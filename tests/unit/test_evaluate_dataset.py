@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,17 @@ class TestFromRfam:
         for database in ("plain", "flanked"):
             truths = benchmark.truths(database)
             assert all(len(truth.positives) == 3 for truth in truths.values())
+
+    def test_families_that_the_split_relates_are_ignored(self, rfam: Path, tmp_path: Path) -> None:
+        related = [replace(row, component="RF00000") if row.split == "test" else row for row in rows()]
+        write_split(tmp_path / "split.tsv", related)
+        build_dataset(rfam, tmp_path / "split.tsv", related, CONFIG, tmp_path / "bench")
+        benchmark = Benchmark(tmp_path / "bench")
+        first, second = benchmark.truths("plain").values()
+        own = {name for name in benchmark.target_names("plain") if name.startswith(f"{second.family}.")}
+        assert own == second.positives | {second.query}
+        assert first.ignored == own | {first.query}
+        assert not set(benchmark.target_names("decoys")) & first.ignored
 
     def test_queries_are_the_longest_members_in_the_test_split(self, benchmark: Benchmark, rfam: Path) -> None:
         from rhoma.rfam import read_sequences

@@ -42,6 +42,13 @@ def test_truth_of_a_query_with_clan_mates() -> None:
     assert TRUTH == Truth("q", "F1", frozenset("ab"), frozenset({"q", "mate"}))
 
 
+def test_families_of_a_component_are_neither_true_nor_false() -> None:
+    truth = truth_of("q", LABELS, TARGETS, {"F1": "F1", "F3": "F1", "F4": "F4"})
+    assert truth == Truth("q", "F1", frozenset("ab"), frozenset({"q", "mate", "other"}))
+    # without a component of its own, a family has none in common with others
+    assert truth_of("clanless", LABELS, TARGETS, {"F1": "F1"}).ignored == {"clanless"}
+
+
 def test_families_without_clan_are_no_mates() -> None:
     assert truth_of("other", LABELS, TARGETS).ignored == {"other"}
     assert truth_of("other", LABELS, TARGETS).positives == frozenset()

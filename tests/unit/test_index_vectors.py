@@ -85,11 +85,13 @@ class Built:
     def __len__(self) -> int:
         return sum(len(part.index) for part in self.parts)
 
-    def search(self, queries: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None) -> Any:
+    def search(
+        self, queries: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None = None, floor: float = -np.inf
+    ) -> Any:
         parts = self.parts
         if alive is not None:
             parts = [Part(p.first, p.rows, p.index, alive[p.first : p.first + len(p.rows)]) for p in parts]
-        return nearest.search(parts, queries, k)
+        return nearest.search(parts, queries, k, floor)
 
 
 STATES = {"fresh": (1, False), "saved": (1, True), "three": (3, False)}
@@ -119,6 +121,24 @@ def test_scores_agree_with_brute_force(make: Any, k: int):
         order = list(zip((-scores[line]).tolist(), rows[line].tolist(), strict=True))
         assert order == sorted(order)
         assert len(set(rows[line].tolist())) == k
+
+
+def test_rows_below_the_floor_are_left_out(make: Any):
+    vectors, queries = clustered(3000, 32, 1), clustered(20, 32, 2)
+    true = oracle(vectors, queries, 60)
+    index = make(vectors)
+    for k in (60, 3000):
+        found = 0
+        for number in range(20):
+            floor = float(true[number, 40])
+            scores, rows = index.search(queries[number : number + 1], k, floor=floor)
+            kept_rows = rows[0] >= 0
+            assert (scores[0][kept_rows] >= floor).all()
+            assert (scores[0][~kept_rows] == -np.inf).all()
+            exact = np.einsum("kd,d->k", kept(vectors)[rows[0][kept_rows]], queries[number])
+            np.testing.assert_allclose(scores[0][kept_rows], exact, atol=1e-5)
+            found += int((scores[0] >= floor + 1e-5).sum())
+        assert found >= 0.97 * RECALL[index.kind] * 20 * 40
 
 
 def test_ties_are_broken_by_row(make: Any):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
@@ -21,32 +22,37 @@ stretches = st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.integers(0, 
 
 
 class Answers:
-    """An index that gives the same answer to every question of a number."""
+    """An index that gives the same answer to every question of a number, which its vector begins with."""
 
     n_windows = 10
 
     def __init__(self, found: list[list[tuple[float, int]]]) -> None:
         self._found = found
 
-    def search(self, vectors: Any, k: int) -> tuple[Any, Any]:
+    def search(self, vectors: Any, k: int, floor: float) -> tuple[Any, Any]:
         scores, rows = np.full((len(vectors), k), -np.inf, np.float32), np.full((len(vectors), k), -1)
-        for number, found in enumerate(self._found):
-            for place, (score, row) in enumerate(found):
-                scores[number, place], rows[number, place] = score, row
+        for line, number in enumerate(vectors[:, 0].astype(int).tolist()):
+            best = sorted((pair for pair in self._found[number] if pair[0] >= floor and pair[1] >= 0), reverse=True)
+            for place, (score, row) in enumerate(best[:k]):
+                scores[line, place], rows[line, place] = score, row
         return scores, rows
+
+
+def numbered(count: int) -> Any:
+    return np.stack([np.arange(count), np.zeros(count)], axis=1).astype(np.float32)
 
 
 @given(answers)
 def test_a_candidate_keeps_its_best_score(given_: list[tuple[bool, list[tuple[float, int]]]]) -> None:
     database: Any = SimpleNamespace(index=Answers([found for _, found in given_]))
     minus = np.array([strand for strand, _ in given_], dtype=bool)
-    questions = Questions(np.zeros((len(given_), 2), np.float32), minus, np.arange(len(given_)) * 10)
+    questions = Questions(numbered(len(given_)), minus, np.arange(len(given_)) * 10)
     best: dict[int, float] = {}
     for strand, found in given_:
         for score, row in found:
             if row >= 0:
                 best[2 * row + strand] = max(best.get(2 * row + strand, 0.0), score)
-    candidates = ask(database, questions, 10)
+    candidates = ask(database, questions, 10, Candidates.none())
     assert dict(zip(candidates.code.tolist(), candidates.score.tolist(), strict=True)) == best
     keys = list(zip((-candidates.score).tolist(), candidates.code.tolist(), strict=True))
     assert keys == sorted(keys)
@@ -60,8 +66,26 @@ def test_a_candidate_keeps_its_best_score(given_: list[tuple[bool, list[tuple[fl
 
 def test_scores_of_stored_rows_end_at_one() -> None:
     database: Any = SimpleNamespace(index=Answers([[(1.0003, 4)]]))
-    questions = Questions(np.zeros((1, 2), np.float32), np.array([False]), np.array([0]))
-    assert ask(database, questions, 1).score.tolist() == [1.0]
+    questions = Questions(numbered(1), np.array([False]), np.array([0]))
+    assert ask(database, questions, 1, Candidates.none()).score.tolist() == [1.0]
+
+
+@given(answers, st.integers(1, 8))
+def test_questions_one_after_the_other_find_the_same_best(
+    given_: list[tuple[bool, list[tuple[float, int]]]], count: int
+) -> None:
+    database: Any = SimpleNamespace(index=Answers([found for _, found in given_]))
+    minus = np.array([strand for strand, _ in given_], dtype=bool)
+    questions = Questions(numbered(len(given_)), minus, np.arange(len(given_)) * 10)
+    together = ask(database, questions, count, Candidates.none()).top(count)
+    with patch("rhoma.search.retrieval._TOGETHER", 1):
+        candidates = ask(database, questions, count, Candidates.none())
+    assert candidates.top(count).code.tolist() == together.code.tolist()
+    assert candidates.top(count).score.tolist() == together.score.tolist()
+    # what is asked again, for a longer list, adds only what is missing
+    longer = ask(database, questions, 10, candidates)
+    whole = ask(database, questions, 10, Candidates.none())
+    assert longer.code.tolist()[: min(10, len(whole))] == whole.code.tolist()[:10]
 
 
 @given(stretches)

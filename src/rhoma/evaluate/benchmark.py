@@ -1,8 +1,9 @@
 """The benchmark on disk: queries, databases and labels of one directory.
 
 ``queries.fasta``, ``queries.tsv`` (what is known of each query), ``labels.tsv`` (id, family, clan of
-everything that is no decoy), ``<database>/targets.fasta`` for every database, ``seeds/<family>.sto``
-(reference alignments) and ``dataset.json``, written last.
+everything that is no decoy), ``components.tsv`` (family, component: which families the split relates, see
+:mod:`rhoma.evaluate.splits`; a benchmark of own sequences has none), ``<database>/targets.fasta`` for every
+database, ``seeds/<family>.sto`` (reference alignments) and ``dataset.json``, written last.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Benchmark:
         self.databases: list[str] = self.settings["databases"]
         self.infos = read_queries(path / "queries.tsv")
         self.labels = read_labels(path / "labels.tsv")
+        self.component_of = _read_components(path / "components.tsv") if self.settings["components"] else {}
 
     def queries(self) -> list[Record]:
         """Returns the queries."""
@@ -90,7 +92,7 @@ class Benchmark:
     def truths(self, database: str) -> dict[str, Truth]:
         """Returns query -> truth for the queries that have another member of their family in the database."""
         names = self.target_names(database)
-        found = {info.query: truth_of(info.query, self.labels, names) for info in self.infos}
+        found = {info.query: truth_of(info.query, self.labels, names, self.component_of) for info in self.infos}
         return {query: truth for query, truth in found.items() if truth.positives}
 
 
@@ -114,3 +116,8 @@ def read_queries(path: Path) -> list[QueryInfo]:
         raise InputError("is no table of queries", path=path)
     rows = [line.split("\t") for line in lines[1:]]
     return [QueryInfo(q, f, c, s, t, i, int(n)) for q, f, c, s, t, i, n in rows]
+
+
+def _read_components(path: Path) -> dict[str, str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t") for line in lines[1:])

@@ -105,6 +105,9 @@ def build_dataset(
     write_queries(out / "queries.tsv", infos)
     real = [*members, *negatives]
     _write_tsv(out / "labels.tsv", ("id", "family", "clan"), [(n, f, clans.get(f, "")) for n, f, _ in real])
+    labelled = {family for _, family, _ in real}
+    related = [(row.family, row.component) for row in rows if row.family in labelled]
+    _write_tsv(out / "components.tsv", ("family", "component"), related)
     _write_tsv(out / "original_ids.tsv", ("id", "rfam_id"), original)
     _write_database(out / PLAIN, [Record(name, "", sequence) for name, _, sequence in real])
     flanked, places = _flank(real, config, rng)
@@ -120,6 +123,7 @@ def build_dataset(
         {
             "schema_version": SCHEMA,
             "databases": databases,
+            "components": True,
             "split_sha256": sha256_file(split),
             "config": config.model_dump(),
             "counts": {
@@ -168,7 +172,7 @@ def own_dataset(queries: Path, targets: Path, labels: Path, out: Path) -> dict[s
     _write_tsv(out / "labels.tsv", ("id", "family", "clan"), [(n, *label) for n, label in sorted(known.items())])
     _write_database(out / OWN, searched)
     counts = {"queries": len(asked), "targets": len(searched)}
-    return _finish(out, {"schema_version": SCHEMA, "databases": [OWN], "counts": counts})
+    return _finish(out, {"schema_version": SCHEMA, "databases": [OWN], "components": False, "counts": counts})
 
 
 def identity_class(seed: Seed | None, most: int = 40) -> str:

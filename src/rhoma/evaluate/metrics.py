@@ -1,8 +1,8 @@
 """Figures of retrieval, from a ranked list and what is true.
 
-A hit is *true* if its target is of the query's family, *ignored* if it is of another family of the query's
-clan or the query itself, and *false* otherwise (decoys have no family). Ignored hits leave the list before
-anything is counted. Among equal scores false hits come first: a method gains nothing from ties.
+A hit is *true* if its target is of the query's family, *ignored* if it is of a related family (the query's clan, or its
+component in the split) or the query itself, and *false* otherwise (decoys have no family). Ignored hits leave the list
+before anything is counted. Among equal scores false hits come first: a method gains nothing from ties.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Truth:
         query: its id; a target of this id is the query itself.
         family: its family.
         positives: ids of the other targets of the family.
-        ignored: ids that are neither true nor false: the query and the other families of its clan.
+        ignored: ids that are neither true nor false: the query and the families related to its own.
     """
 
     query: str
@@ -56,15 +56,22 @@ class Judged:
     positives: int
 
 
-def truth_of(query: str, labels: Mapping[str, tuple[str, str]], targets: Iterable[str]) -> Truth:
+def truth_of(
+    query: str,
+    labels: Mapping[str, tuple[str, str]],
+    targets: Iterable[str],
+    component_of: Mapping[str, str] | None = None,
+) -> Truth:
     """Returns what is true for a query among the targets of a database.
 
     Args:
         query: an id with a label.
         labels: id -> (family, clan or empty).
         targets: ids of the database; those without label are decoys.
+        component_of: family -> its component of related families, where that is known.
     """
     family, clan = labels[query]
+    component = (component_of or {}).get(family)
     positives, ignored = set(), {query}
     for target in targets:
         if target == query or target not in labels:
@@ -72,7 +79,7 @@ def truth_of(query: str, labels: Mapping[str, tuple[str, str]], targets: Iterabl
         other, other_clan = labels[target]
         if other and other == family:
             positives.add(target)
-        elif clan and clan == other_clan:
+        elif (clan and clan == other_clan) or (component and component_of and component == component_of.get(other)):
             ignored.add(target)
     return Truth(query, family, frozenset(positives), frozenset(ignored))
 

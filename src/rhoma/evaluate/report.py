@@ -128,8 +128,8 @@ def write_report(results: Results, out: Path, drawings: dict[str, str]) -> None:
     parts = ["<h1>Rhoma benchmark</h1>", _facts_html(results.facts)]
     parts.append("<h2>Retrieval</h2>")
     parts.append(
-        '<p class="note">ROC1: share of the family above the first false hit; same-clan hits are ignored, the query '
-        "itself is dropped, queries without a true hit count 0. Precision, recall and F1 at E &le; 0.001. "
+        '<p class="note">ROC1: share of the family above the first false hit; hits to related families are ignored, '
+        "the query itself is dropped, queries without a true hit count 0. Precision, recall and F1 at E &le; 0.001. "
         "The oracle knows the family's own alignment and is no competitor.</p>"
     )
     parts.append(_table(_RETRIEVAL, tables["retrieval"]))
@@ -169,8 +169,8 @@ def write_page(results: Results, out: Path) -> None:
         f"    {facts.get('command', 'nextflow run main.nf --workflow evaluate')}",
         "",
         "Test families share neither a clan nor a similar sequence with training families. ROC1 is the share of the",
-        "family found above the first false hit (same-clan hits ignored, the query itself dropped, queries without a",
-        "true hit count 0), with its 95 % bootstrap interval over families. Precision, recall and F1: E <= 0.001.",
+        "family found above the first false hit (hits to related families ignored, the query itself dropped, queries",
+        "without a true hit count 0), with its 95 % bootstrap interval over families. Precision, recall, F1: E <= 0.001.",
         "`infernal-oracle` knows the family's own alignment: it is a bound, not a competitor.",
         "",
         "## Retrieval",

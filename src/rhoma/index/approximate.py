@@ -77,6 +77,7 @@ class Coarse:
 
     kind: ClassVar[Kind]
     tolerance: ClassVar[float] = 0.0
+    exhaustive: ClassVar[bool] = False
     distinct_only: ClassVar[bool] = False
 
     def __init__(self, ann: Any, groups: NDArray[np.integer] | None = None) -> None:

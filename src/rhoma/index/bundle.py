@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rhoma.index import nearest
+from rhoma.index import nearest, topk
 from rhoma.index.approximate import Codebook
 from rhoma.index.contents import Member
 from rhoma.index.gpu import GpuIndex, resolve
@@ -231,12 +231,15 @@ class Index:
             parts.append(nearest.Part(row, segment.rows, index, alive))
         return parts
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(
+        self, vectors: NDArray[np.float32], k: int, floor: float = topk.NO_SCORE
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Returns the k nearest windows of each vector by cosine.
 
         Args:
             vectors: (m, d) float32 unit rows.
             k: results a vector, at least 1.
+            floor: windows of lower cosines are left out.
 
         Returns:
             (m, k) float32 cosines and (m, k) int64 rows, by (cosine descending, row ascending); -inf and -1
@@ -247,7 +250,7 @@ class Index:
         """
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
         check_vectors(queries, self.manifest.dimension)
-        return nearest.search(self._parts, queries, k)
+        return nearest.search(self._parts, queries, k, floor)
 
     def _by_segment(
         self, numbers: NDArray[np.int64], first: NDArray[np.int64]

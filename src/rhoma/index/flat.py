@@ -29,6 +29,7 @@ class FlatIndex:
     kind: ClassVar[Kind] = "flat"
     # products of matrices round otherwise than those of single rows
     tolerance: ClassVar[float] = 1e-5
+    exhaustive: ClassVar[bool] = True
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows

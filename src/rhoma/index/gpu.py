@@ -48,6 +48,7 @@ class GpuIndex:
     kind: ClassVar[Kind] = "flat"
     # of products of fp16 numbers
     tolerance: ClassVar[float] = 2e-3
+    exhaustive: ClassVar[bool] = True
 
     def __init__(self, rows: Rows) -> None:
         faiss = faiss_module()

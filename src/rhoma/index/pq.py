@@ -44,6 +44,7 @@ class PqIndex(Coarse):
     """faiss's fast scan; the candidates are scored exactly."""
 
     kind: ClassVar[Kind] = "pq"
+    exhaustive: ClassVar[bool] = True
 
     @classmethod
     def train(cls, sample: NDArray[np.float32], total: int) -> Any:

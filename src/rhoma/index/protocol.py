@@ -23,10 +23,12 @@ class VectorIndex(Protocol):
     Attributes:
         kind: its name.
         tolerance: equal rows may have scores that differ by this much.
+        exhaustive: a list as long as the index costs no more than a scan; it names all rows but perhaps the worst.
     """
 
     kind: ClassVar[Kind]
     tolerance: ClassVar[float]
+    exhaustive: ClassVar[bool]
 
     def __len__(self) -> int:
         """Returns the number of rows."""

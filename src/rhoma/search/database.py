@@ -32,8 +32,10 @@ class SearchableIndex(Protocol):
     def n_windows(self) -> int:
         """Returns the number of windows."""
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Returns cosines and rows of the k nearest windows of each vector; row -1 where there are fewer."""
+    def search(
+        self, vectors: NDArray[np.float32], k: int, floor: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Returns cosines, from the floor on, and rows of the k nearest windows of each vector; else row -1."""
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns the stored vectors of windows."""

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from rhoma.search.scoring import TargetHit
 
 # The covariance model is asked where the first pass of the profile includes fewer homologs than this.
-FEW = 5
+FEW = 10
+# A list grows while its second half holds a homolog in so many windows.
+WINDOWS_A_HOMOLOG = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Rounds:
         with _Clock(self.seconds, "model"):
             model = self._scorer.single(self._tile.sequence)
         with _Clock(self.seconds, "retrieve"):
-            self._candidates = ask(self._database, self._questions, self._count)
+            self._candidates = ask(self._database, self._questions, self._count, self._candidates)
         looks: list[Look] = []
         stats: list[RoundStats] = []
         members: list[TargetHit] = []
@@ -167,7 +169,10 @@ class Rounds:
         return Outcome(self._tile, tuple(final), tuple(values), tuple(stats), self.seconds)
 
     def _score(self, model: Model) -> tuple[Shortlist, list[TargetHit], bool]:
-        """Returns the list, what the model finds in it, and whether it ended full; it grows while its tail scores."""
+        """Returns the list, what the model finds in it, and whether it ended full.
+
+        It grows while its second half holds homologs, enough of them to pay for it.
+        """
         config = self._config
         scored: dict[Region, None] = {}
         hits: list[TargetHit] = []
@@ -183,22 +188,23 @@ class Rounds:
                 fresh = [region for region in listed.regions if region not in scored]
                 hits = best_of([*hits, *score(self._scorer, model, self._letters, fresh)])
                 scored.update(dict.fromkeys(fresh))
-            tail = listed.windows >= self._count and self._tail_scores(listed, hits)
-            if not tail or self._count >= config.longest_shortlist:
+            tail = self._in_tail(listed, hits) if listed.windows >= self._count else 0
+            pays = tail * WINDOWS_A_HOMOLOG >= listed.windows - listed.windows // 2
+            if not (tail and pays) or self._count >= config.longest_shortlist:
                 self._letters.keep(listed.regions)
-                return listed, hits, tail
+                return listed, hits, tail > 0
             self._count = min(2 * self._count, config.longest_shortlist)
             with _Clock(self.seconds, "retrieve"):
-                self._candidates = self._candidates.merge(ask(self._database, self._questions, self._count))
+                self._candidates = ask(self._database, self._questions, self._count, self._candidates)
 
-    def _tail_scores(self, listed: Shortlist, hits: Sequence[TargetHit]) -> bool:
-        """Returns whether the second half of the list still holds homologs."""
+    def _in_tail(self, listed: Shortlist, hits: Sequence[TargetHit]) -> int:
+        """Returns how many homologs the second half of the list holds."""
         tail = {
             (region.sequence, region.minus)
             for region, rank in zip(listed.regions, listed.rank.tolist(), strict=True)
             if listed.windows // 2 <= rank < listed.windows
         }
-        return any(hit.strand in tail for hit in self._include(hits))
+        return sum(hit.strand in tail for hit in self._include(hits))
 
     def _include(self, hits: Sequence[TargetHit]) -> list[TargetHit]:
         """Returns the hits that build the next model."""
@@ -236,7 +242,7 @@ class Rounds:
             vectors = self._database.index.vectors(np.array(rows, dtype=np.int64))
             more = Questions(vectors, np.array(minus), np.array(offsets, dtype=np.int64))
             self._questions += more
-            self._candidates = self._candidates.merge(ask(self._database, more, self._count))
+            self._candidates = ask(self._database, more, self._count, self._candidates)
 
 
 def _region(hit: TargetHit) -> Region:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # HMMER takes no target beyond 100,000 nt, and its time grows with the product of the lengths.
 LONGEST_REGION = 20_000
+# Questions that are asked at the same time.
+_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,10 @@ class Candidates:
             np.concatenate([self.offset, other.offset]),
         )
 
+    def floor(self, count: int) -> float:
+        """Returns the score of rank ``count``: what scores less is not among the best so many."""
+        return float(self.score[count - 1]) if len(self) >= count else -np.inf
+
     def top(self, count: int) -> Candidates:
         """Returns the best candidates, best first."""
         return Candidates(self.code[:count], self.score[:count], self.offset[:count])
@@ -109,16 +115,21 @@ def _best(code: NDArray[np.int64], score: NDArray[np.float32], offset: NDArray[n
     return Candidates(code[order], score[order], offset[order])
 
 
-def ask(database: Database, questions: Questions, count: int) -> Candidates:
-    """Returns the ``count`` windows nearest to each question."""
-    if not len(questions):
-        return Candidates.none()
-    scores, rows = database.index.search(questions.vectors, min(count, max(1, database.index.n_windows)))
-    keep = rows >= 0
-    code = (2 * rows + questions.minus[:, None])[keep]
-    offset = np.broadcast_to(questions.offset[:, None], rows.shape)[keep]
-    # stored rows are of unit length but for their last digit
-    return _best(code, np.minimum(scores[keep], 1.0).astype(np.float32), offset)
+def ask(database: Database, questions: Questions, count: int, known: Candidates) -> Candidates:
+    """Returns what is known, and of the ``count`` windows nearest to each question those that may enter the best.
+
+    Each question is spared what the ones before have already pushed below rank ``count``.
+    """
+    for start in range(0, len(questions), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        most = min(count, max(1, database.index.n_windows))
+        scores, rows = database.index.search(questions.vectors[part], most, known.floor(count))
+        keep = rows >= 0
+        code = (2 * rows + questions.minus[part, None])[keep]
+        offset = np.broadcast_to(questions.offset[part, None], rows.shape)[keep]
+        # stored rows are of unit length but for their last digit
+        known = known.merge(_best(code, np.minimum(scores[keep], 1.0).astype(np.float32), offset))
+    return known
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,7 +11,7 @@ from rhoma.errors import InputError
 from rhoma.evaluate.ranking import Answer, Cost, RankedHit, measured
 from rhoma.search.config import SearchConfig
 from rhoma.search.query import embed_queries, make_query
-from rhoma.search.retrieval import ask, questions_of
+from rhoma.search.retrieval import Candidates, ask, questions_of
 from rhoma.search.searcher import Searcher
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RhomaVectors:
                 )
                 whole = SearchConfig(tile=max(100, len(query.sequence)))
                 (tile,) = make_query(query, database, whole, vectors).tiles
-                found = ask(database, questions_of(tile), self._count)
+                found = ask(database, questions_of(tile), self._count, Candidates.none())
                 sequence, _, _ = database.index.windows(found.code // 2)
                 best: dict[int, tuple[float, str]] = {}
                 for number, minus, score in zip(
