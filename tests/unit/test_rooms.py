@@ -1,4 +1,4 @@
-"""A room of the package imports from rooms of the same floor or of lower ones: the table of CONTRIBUTING.md."""
+"""A room of the package imports from rooms of the same floor or of lower ones, as its docstring says."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import ast
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "src" / "rhoma"
+import rhoma
+
+PACKAGE = Path(str(rhoma.__file__)).parent
 
 
 def _floors() -> dict[str, int]:
     """Returns the floor of each room, counted from the ground."""
-    table = (ROOT / "CONTRIBUTING.md").read_text().split("| room | what |\n| --- | --- |\n")[1].split("\n\n")[0]
-    rows = [re.findall(r"`(\w+)/?`", row.split("|")[1]) for row in table.splitlines()]
-    return {room: floor for floor, rooms in enumerate(rows) for room in rooms}
+    rows = [line.split(": ")[0] for line in str(rhoma.__doc__).splitlines() if line.startswith("* ")]
+    return {room: floor for floor, row in enumerate(rows) for room in re.findall(r"``(\w+)``", row)}
 
 
 def _imported(path: Path) -> set[str]:
     """Returns the rooms that a module imports from, anywhere in it."""
-    nodes = ast.walk(ast.parse(path.read_text()))
-    names = (n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module)
-    return {name.split(".")[1] for name in names if name.startswith("rhoma.")}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"rhoma.{alias.name}" for alias in node.names] if module == "rhoma" else [module]
+            found |= {name.split(".")[1] for name in names if name.startswith("rhoma.")}
+    return found - {"__version__"}
 
 
 def test_every_room_has_its_place() -> None:
@@ -35,5 +39,6 @@ def test_rooms_import_from_lower_ones() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if room != "__init__":
-            upwards += [f"{path.relative_to(ROOT)}: {other}" for other in _imported(path) if floors[other] > floors[room]]
+            higher = sorted(other for other in _imported(path) if floors[other] > floors[room])
+            upwards += [f"{path.relative_to(PACKAGE)}: {other}" for other in higher]
     assert upwards == []
