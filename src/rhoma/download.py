@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pooch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from requests.exceptions import RequestException
 
-from rhoma.artifacts import atomic_write, link
+from rhoma.artifacts import alone, atomic_write, link
 from rhoma.checksums import SUFFIX, check_sha256, write_sha256
 from rhoma.errors import InputError
 from rhoma.manifest import FileEntry, sha256_file
@@ -49,6 +50,7 @@ class Record(BaseModel):
 class Fetcher:
     """Fetches files of one place of a server into ``<directory>/release`` and records them in ``checksums.json``.
 
+    It is entered and left: meanwhile it alone has the directory, and in the end, whatever it is, it writes the record.
     pooch asks again, checks a sum where one is known, and puts a file in place when it is whole. It begins every
     attempt anew, so the part that an attempt leaves is kept and continued here.
 
@@ -82,6 +84,25 @@ class Fetcher:
             path=self.store, base_url=f"{self.root}/", registry=known, retry_if_failed=attempts - 1
         )
         self._states: dict[str, State] = {}
+        self._lock = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Takes the directory; raises ArtefactError where another process has it."""
+        self._lock.enter_context(
+            alone(
+                self.directory, "another process downloads to it", remedy="wait for that, or choose another directory"
+            )
+        )
+        # of processes that were killed: where a file was to be put by pooch, and nothing was
+        for left in self.store.rglob("tmp????????"):
+            if left.stat().st_size == 0:
+                left.unlink()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Writes the record and gives the directory back."""
+        with self._lock:
+            self.save()
 
     def get(self, name: str, progress: Callable[[int, int], None] | None = None) -> Path:
         """Returns the path of a file that is whole, after fetching what is missing of it.

@@ -34,6 +34,8 @@ TIMEOUT = 60.0
 _ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.GONE)
 # what a transfer that breaks off loses at most
 _CHUNK = 1 << 14
+# what takes a while to read
+_LARGE = 1 << 28
 
 
 class BrokenTransferError(ValueError):
@@ -97,6 +99,8 @@ class Part:
             InputError: the disk has no room for it.
         """
         told = response.headers
+        # some servers call a file that is a gzip an encoding; its bytes are wanted as they are
+        response.raw.headers.pop("Content-Encoding", None)
         state = State(etag=told.get("ETag", ""), last_modified=told.get("Last-Modified", ""))
         if response.status_code == HTTPStatus.OK:
             self._cut(0)
@@ -180,6 +184,8 @@ def fetch(url: str, whole: Path, progress: Callable[[int, int], None] | None) ->
     try:
         _continue(url, part)
         part.close()
+        if part.have > _LARGE:
+            logger.info("%s: has come, and is checked", whole.name)
         _check_gzip(part)
     except BrokenTransferError as error:
         logger.info("%s: %s", whole.name, error)

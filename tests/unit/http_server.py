@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 class Server:
     """Serves `files` under ``<url>/<root>/`` and does what `faults` says of a file, once for each entry.
 
-    Faults: ``cut`` (the connection ends half-way), or a status such as ``503``. `etags` and `dates` are sent where they
+    Faults: ``cut`` (the connection ends half-way), ``stall`` (it stays, and nothing more comes), or a status such as
+    ``503``. `headers` are sent with every file; `etags` and `dates` are sent where they
     are given, and compared with If-Range; `ranges` False sends every file from its start.
     """
 
@@ -25,6 +27,7 @@ class Server:
         self.faults: dict[str, list[str]] = {}
         self.etags: dict[str, str] = {}
         self.dates: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.ranges = True
         self.compares = True
@@ -65,11 +68,14 @@ class Server:
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         request.send_header("Content-Length", str(len(content) - start))
-        for header, value in told.items():
+        for header, value in (told | self.headers).items():
             if value is not None:
                 request.send_header(header, value)
         request.end_headers()
-        request.wfile.write(content[start : len(content) // 2] if fault == "cut" else content[start:])
+        request.wfile.write(content[start : len(content) // 2] if fault in ("cut", "stall") else content[start:])
+        if fault == "stall":
+            request.wfile.flush()
+            time.sleep(2)
         request.close_connection = True
 
     def count(self, name: str) -> int:

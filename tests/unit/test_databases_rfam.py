@@ -175,3 +175,9 @@ def test_a_release_that_does_not_exist_leaves_the_directory_to_others(server: Se
     with pytest.raises(InputError, match="does not have it"):
         fetch_release("15.0", tmp_path / "r", base_url=f"{server.url}/Rfam")
     assert fetch(server, tmp_path / "r") == 3
+
+
+def test_what_is_no_list_of_clans_is_refused(server: Server, tmp_path: Path) -> None:
+    server.files["Rfam.clanin"] = b"CL00001\ttRNA\n\n<html>Not here</html>\n"
+    with pytest.raises(InputError, match=r"Rfam\.clanin: record number 3: a line does not begin with a clan"):
+        fetch(server, tmp_path / "r")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rhoma.download import Fetcher, read_record, verify
-from rhoma.errors import InputError
+from rhoma.errors import ArtefactError, InputError
 
 from .http_server import Server, serving
 
@@ -134,6 +134,45 @@ def test_a_part_that_is_the_whole_is_not_fetched_again(server: Server, tmp_path:
     assert server.ranges_of(PLAIN) == [f"bytes={len(server.files[PLAIN])}-"]
 
 
+def test_a_connection_that_stalls_is_given_up_and_continued(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rhoma.transfer.TIMEOUT", 0.5)
+    server.etags[PLAIN] = '"abc"'
+    server.faults = {PLAIN: ["stall"]}
+    assert fetcher(server, tmp_path).get(PLAIN).read_bytes() == server.files[PLAIN]
+    assert server.ranges_of(PLAIN)[1] is not None
+
+
+@pytest.mark.parametrize("faults", [[], ["cut"]])
+def test_a_gzip_that_the_server_calls_an_encoding(faults: list[str], server: Server, tmp_path: Path) -> None:
+    server.headers = {"Content-Encoding": "x-gzip"}
+    server.etags[ZIPPED] = '"abc"'
+    server.faults = {ZIPPED: list(faults)}
+    assert fetcher(server, tmp_path).get(ZIPPED).read_bytes() == server.files[ZIPPED]
+    assert server.count(ZIPPED) == 1 + len(faults)
+
+
+def test_one_process_at_a_time(server: Server, tmp_path: Path) -> None:
+    with fetcher(server, tmp_path) as one:
+        one.get(PLAIN)
+        with pytest.raises(ArtefactError, match="another process downloads to it"), fetcher(server, tmp_path):
+            pass
+    record = read_record(tmp_path)
+    assert record is not None
+    assert list(record.files) == [PLAIN]
+
+
+def test_what_a_killed_process_has_left_is_cleared_away(server: Server, tmp_path: Path) -> None:
+    empty, full = tmp_path / "release" / "sequences" / "tmpabcdefgh", tmp_path / "release" / "tmpijklmnop"
+    empty.parent.mkdir(parents=True)
+    empty.touch()
+    full.write_text("somebody's")
+    with fetcher(server, tmp_path):
+        assert not empty.exists()
+        assert full.exists()
+
+
 def test_a_file_that_is_truncated_on_the_server(server: Server, tmp_path: Path) -> None:
     server.files[ZIPPED] = server.files[ZIPPED][:-7]
     with pytest.raises(InputError, match=r"rna\.fa\.gz: is truncated or damaged .* after 2 attempts"):
@@ -203,10 +242,9 @@ def test_a_disk_that_is_too_small_is_told_at_once(
 
 
 def test_checking_tells_what_has_changed(server: Server, tmp_path: Path) -> None:
-    one = fetcher(server, tmp_path)
-    one.get(ZIPPED)
-    one.get(PLAIN)
-    one.save()
+    with fetcher(server, tmp_path) as one:
+        one.get(ZIPPED)
+        one.get(PLAIN)
     server.http.shutdown()
     assert verify(tmp_path) == 2
     path = tmp_path / "release" / PLAIN

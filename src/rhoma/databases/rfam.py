@@ -10,6 +10,7 @@ checksums that its documentation or the program that makes it knows of.
 from __future__ import annotations
 
 import gzip
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 BASE_URL = "https://ftp.ebi.ac.uk/pub/databases/Rfam"
 MODELS, CLANS = "Rfam.cm.gz", "Rfam.clanin"
 LABELS = "labels.tsv"
 _SEED, _TABLE = "Rfam.seed.gz", "database_files/family.txt.gz"
 _RELEASE = re.compile(r"CURRENT|\d{1,3}\.\d{1,2}")
-_ACCESSION = re.compile(r"RF\d{5}")
+_ACCESSION, _CLAN = re.compile(r"RF\d{5}"), re.compile(r"CL\d{5}")
 _NAME_COLUMN, _TYPE_COLUMN = 1, 18
 
 
@@ -66,10 +69,11 @@ def fetch_release(
     """
     if not _RELEASE.fullmatch(release):
         raise InputError(f"{release!r} is no Rfam release", remedy="give a version such as 15.1, or CURRENT")
-    fetcher = Fetcher(f"{base_url.rstrip('/')}/{release}", out, release=f"Rfam {release}", attempts=retries)
-    try:
+    root = f"{base_url.rstrip('/')}/{release}"
+    with Fetcher(root, out, release=f"Rfam {release}", attempts=retries) as fetcher:
         for name in (_SEED, CLANS, _TABLE, *((MODELS,) if models else ())):
             fetcher.get(name)
+            logger.info("%s: fetched", name)
         # a process that is killed from here on has said which release the files are of
         fetcher.save()
         accessions = list(_accessions(fetcher.store / _SEED))[:families]
@@ -81,8 +85,6 @@ def fetch_release(
                 done += 1
                 if progress is not None:
                     progress(done, len(accessions))
-    finally:
-        fetcher.save()
     _convert(fetcher.store, out, accessions)
     return len(accessions)
 
@@ -147,8 +149,10 @@ def _accessions(seed: Path) -> Iterator[str]:
 def _convert(store: Path, out: Path, accessions: list[str]) -> None:
     """Write seed.sto.gz, members.fa.gz and families.tsv; the same bytes for the same files."""
     clans = {}
-    for line in (store / CLANS).read_text(encoding="utf-8", errors="replace").splitlines():
-        clan, *names = line.split()
+    for number, line in enumerate((store / CLANS).read_text("utf-8", errors="replace").splitlines(), start=1):
+        clan, *names = line.split() or [""]
+        if line.strip() and not _CLAN.fullmatch(clan):
+            raise InputError("a line does not begin with a clan such as CL00001", path=store / CLANS, record=number)
         clans.update(dict.fromkeys(names, clan))
     table = {}
     with gzip.open(store / _TABLE, "rt", encoding="utf-8", errors="replace") as handle:

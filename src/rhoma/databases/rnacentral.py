@@ -50,9 +50,8 @@ def download_rnacentral(
         raise InputError(f"{release!r} is no RNAcentral release", remedy="give a number such as 26")
     version = f"{found[1]}{found[2] or '.0'}"
     root = f"{base_url.rstrip('/')}/releases/{version}"
-    fetcher = Fetcher(root, out, release=f"RNAcentral {version}", attempts=retries)
     name = f"sequences/{SEQUENCES}"
-    fetcher.get(name, progress)
-    fetcher.save()
+    with Fetcher(root, out, release=f"RNAcentral {version}", attempts=retries) as fetcher:
+        fetcher.get(name, progress)
     place(out, name)
     return out / SEQUENCES
