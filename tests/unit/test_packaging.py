@@ -16,7 +16,9 @@ from packaging.utils import canonicalize_name
 from rhoma import __version__
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+EXTRAS = PROJECT["optional-dependencies"]
 # where conda calls a package otherwise
 CONDA_NAMES = {"matplotlib": "matplotlib-base"}
 PROGRAMS = {"infernal", "mafft", "mmseqs2"}
@@ -58,8 +60,7 @@ def test_the_recipe_is_of_this_version_and_builds_as_pyproject_says() -> None:
     (script,) = PROJECT["scripts"].items()
     assert rendered["build"]["entry_points"] == [" = ".join(script)]
     host = dict(map(requirement, rendered["requirements"]["host"]))
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    assert dict(map(requirement, build)).items() <= host.items()
+    assert dict(map(requirement, PYPROJECT["build-system"]["requires"])).items() <= host.items()
     assert rendered["about"]["license"] == PROJECT["license"]
     assert (ROOT / rendered["about"]["license_file"]).is_file()
     assert "rhoma --help" in rendered["test"]["commands"]
@@ -86,12 +87,23 @@ def test_lock_files_agree(name: str) -> None:
     }
 
 
-def test_what_is_installed_is_what_the_project_asks_for() -> None:
+def test_conda_takes_the_locked_versions() -> None:
     assert locked("versions.txt") == locked("run.lock")
-    versions = locked("run.lock")
-    for text in PROJECT["dependencies"]:
-        wanted = Requirement(text)
-        assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), text
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("run.lock", PROJECT["dependencies"]),
+        ("dev.lock", [*PROJECT["dependencies"], *GROUPS["dev"], *EXTRAS["train"], *EXTRAS["hub"]]),
+        ("gpu.lock", [*EXTRAS["gpu"], *EXTRAS["train"], *EXTRAS["hub"]]),
+        ("audit.lock", GROUPS["audit"]),
+    ],
+)
+def test_what_is_installed_is_what_the_project_asks_for(name: str, asked: list[str]) -> None:
+    versions = locked(name)
+    for wanted in map(Requirement, asked):
+        assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), wanted
 
 
 @pytest.mark.parametrize("path", ["nextflow.config", "CHANGELOG.md"])
