@@ -2,6 +2,8 @@
 # make test                      set up what is missing, then linters, type checks, unit and pipeline tests
 # make benchmark PRESET=quick    Rhoma beside the usual tools (quick, standard or full)
 # make setup, make setup-dev     the set-up alone
+# make sbom                      what Rhoma is made of, as CycloneDX: build/sbom
+# make audit                     known faults of what it is made of; needs a network
 SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # every task would compile what it imports again
@@ -12,7 +14,7 @@ RFAM ?= ../shared/data/rfam
 # A worker a core, each with one thread; tests that share a run of Nextflow go to one worker.
 PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
-.PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark locks
+.PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark sbom audit locks
 
 demo: setup
 	nextflow run main.nf -profile demo
@@ -41,7 +43,7 @@ workflows:
 	nextflow lint main.nf nextflow.config conf modules subworkflows workflows tests/pipeline
 
 shell:
-	@if command -v shellcheck >/dev/null; then shellcheck containers/directory.sh setup/pack.sh setup/install.sh setup/nextflow/nextflow .ci/run tests/pipeline/one_node/*.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck containers/directory.sh setup/pack.sh setup/install.sh setup/audit.sh setup/nextflow/nextflow .ci/run tests/pipeline/one_node/*.sh; \
 	else echo "shellcheck is not installed: skipped"; fi
 
 unit:
@@ -65,6 +67,9 @@ benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
 	cp benchmark/$(PRESET)/benchmark.md docs/benchmark.md
 
+sbom audit:
+	@setup/audit.sh $@
+
 # all take their versions from dev.lock, so all agree; in gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt is
 # run.lock without checksums, which conda cannot take beside the package itself
 LOCK = uv pip compile --quiet --python-version 3.11
@@ -73,4 +78,5 @@ locks:
 	$(LOCK) --generate-hashes -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(LOCK) --generate-hashes -c requirements/dev.lock --extra train --extra hub --extra gpu \
 		--no-emit-package faiss-cpu pyproject.toml -o requirements/gpu.lock
+	$(LOCK) --generate-hashes -c requirements/dev.lock --group audit -o requirements/audit.lock
 	$(LOCK) --no-annotate --no-header -c requirements/dev.lock pyproject.toml -o requirements/versions.txt

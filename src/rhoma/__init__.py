@@ -2,12 +2,15 @@
 
 Rooms, from the ground up; a room imports only lower ones:
 
-* ``errors``, ``artifacts``, ``manifest``, ``tools``: typed errors, files that appear whole, external programs.
+* ``errors``, ``artifacts``, ``manifest``, ``checksums``, ``tools``: errors, files that appear whole, external programs.
+* ``sequences``, ``shuffle``, ``windows``, ``alignment``, ``hits``, ``evalue``: letters, null sequences, windows, rows
+  and columns, hits, what scores are worth.
 * ``io``: each file format in one module.
-* ``sequences``, ``shuffle``, ``windows``, ``alignment``: letters, null sequences, windows, rows and columns.
+* ``transfer``, ``download``: files of a server, continued, checked and recorded.
+* ``rfam``, ``databases``: Rfam in files; releases of public databases.
 * ``models``: from a sequence to a unit vector.
 * ``store``, ``index``: embedding shards; the vectors and letters of a database in one bundle.
-* ``profile``, ``infernal``, ``structure``, ``evalue``: the models of a query, and what their scores are worth.
+* ``profile``, ``infernal``, ``structure``: the models of a query.
 * ``search``: retrieve, score, iterate, chain, judge, align.
 * ``msa``: what is made of a query's homologs.
 * ``train``, ``evaluate``, ``report``: learning, measuring, showing.

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import glob
+import gzip
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rhoma.errors import ArtefactError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import DTypeLike
@@ -25,14 +26,16 @@ MANIFEST = "manifest.json"
 # of renameat2(2)
 _HERE = -100
 _EXCHANGE = 2
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+# what an error of a full disk, or of a used-up quota, has as its number
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _not_writable(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot be written ({error.strerror})", path=path, remedy="choose a directory you may write to")
 
 
-def _disk_full(path: Path, error: OSError, needed: str = "") -> InputError:
+def disk_full(path: Path, error: OSError, needed: str = "") -> InputError:
+    """Returns the error of a file that the disk has no room for; `needed` says how much it wants."""
     return InputError(
         f"cannot be written to its end ({error.strerror}{needed})",
         path=path,
@@ -163,8 +166,8 @@ def artefact_directory(out: Path | str, *, resume: bool = False, overwrite: bool
     except BaseException as error:
         if not resume:
             shutil.rmtree(work, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise _disk_full(out, error) from None
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise disk_full(out, error) from None
         raise
 
 
@@ -187,12 +190,23 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             os.fsync(handle.fileno())
         os.replace(work, path)
     except OSError as error:
-        if error.errno in _FULL:
-            raise _disk_full(path, error) from None
+        if error.errno in FULL:
+            raise disk_full(path, error) from None
         raise
     finally:
         with suppress(OSError):
             work.unlink(missing_ok=True)
+
+
+@contextmanager
+def zipped(path: Path) -> Iterator[Callable[[str], int]]:
+    """Gives a function that writes text to a gzip file without name and time in its header."""
+    with (
+        atomic_write(path) as work,
+        work.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as handle,
+    ):
+        yield lambda text: handle.write(text.encode("utf-8"))
 
 
 def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[Any]]:
@@ -213,9 +227,9 @@ def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap
         try:
             os.posix_fallocate(handle.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
-            raise _disk_full(path, error, f", {size} bytes are needed") from None
+            raise disk_full(path, error, f", {size} bytes are needed") from None
     return np.lib.format.open_memmap(path, mode="r+")
 
 

@@ -120,3 +120,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_settings: dict[st
     out: Path = tmp_path_factory.mktemp("bundle") / "tiny"
     write_bundle(out, network, info, name="tiny", window=64, stride=32, training={}, metrics={})
     return out
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two attempts of a download."""
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)

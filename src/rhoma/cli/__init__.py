@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # name: (module with the typer application ``app``, one line of help)
 COMMANDS = {
     "search": ("rhoma.cli.search", "Search a database or an index with queries: hits, alignments, report."),
+    "download": ("rhoma.cli.download", "Download a public database to search: Rfam or RNAcentral."),
     "embed": ("rhoma.cli.embed", "Turn sequences into window vectors: an embedding store."),
     "train": ("rhoma.cli.train", "Train an encoder and its homology head: a model bundle."),
     "index": ("rhoma.cli.index", "Build an index of a database, change it, check it."),

@@ -193,7 +193,7 @@ def fetch(
     A command that was stopped goes on where it was when it is started again.
     """
     set_up_logging(quiet=quiet)
-    from rhoma.train.fetch import fetch_release
+    from rhoma.databases.rfam import fetch_release
 
     with progress("families fetched", quiet=quiet) as tell:
         count = fetch_release(

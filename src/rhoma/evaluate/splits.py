@@ -19,8 +19,8 @@ from scipy.sparse.csgraph import connected_components
 
 from rhoma import tools
 from rhoma.artifacts import atomic_write
+from rhoma.checksums import check_sha256, write_sha256
 from rhoma.errors import InputError, RhomaError
-from rhoma.manifest import sha256_file
 from rhoma.rfam import read_clans, read_sequences
 
 if TYPE_CHECKING:
@@ -248,10 +248,7 @@ def write_split(path: Path, rows: Iterable[SplitRow]) -> str:
     lines = ["\t".join(_COLUMNS), *("\t".join((r.family, r.clan, r.component, r.split)) for r in rows)]
     with atomic_write(path) as work:
         work.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    digest = sha256_file(path)
-    with atomic_write(path.with_name(path.name + ".sha256")) as work:
-        work.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
-    return digest
+    return write_sha256(path)
 
 
 def read_split(path: Path) -> list[SplitRow]:
@@ -277,9 +274,7 @@ def read_split(path: Path) -> list[SplitRow]:
             raise InputError("is there twice", path=path, record=cells[0])
         seen.add(cells[0])
         rows.append(SplitRow(*cells))
-    stated = path.with_name(path.name + ".sha256")
-    if stated.is_file() and stated.read_text(encoding="utf-8").split()[0] != sha256_file(path):
-        raise InputError(f"does not have the sha256 that {stated.name} states", path=path)
+    check_sha256(path)
     return rows
 
 

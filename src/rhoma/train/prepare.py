@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rhoma.alignment import Alignment
-from rhoma.artifacts import artefact_directory, atomic_write
+from rhoma.artifacts import artefact_directory, atomic_write, zipped
 from rhoma.errors import InputError
 from rhoma.io.stockholm import format_stockholm
 from rhoma.rfam import FAMILIES, MEMBERS, SEED, read_families, read_members, read_seed, read_sequences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 Families = dict[str, dict[str, str]]
@@ -116,14 +114,3 @@ def gather(rfam: Path, kept: Iterable[Path], out: Path) -> int:
                     write(f">{name} {family}\n{sequence}\n")
                     written.add((family, name))
     return len(written)
-
-
-@contextmanager
-def zipped(path: Path) -> Iterator[Callable[[str], int]]:
-    """Give a function that writes text to a gzip file without name and time in its header."""
-    with (
-        atomic_write(path) as work,
-        work.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as handle,
-    ):
-        yield lambda text: handle.write(text.encode("utf-8"))

@@ -5,108 +5,36 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from rhoma.cli import run
+from rhoma.databases.rfam import fetch_release
 from rhoma.errors import InputError
 from rhoma.rfam import read_clans, read_families, read_members, read_seed
-from rhoma.train.fetch import fetch_release
+
+from .http_server import Server, rfam_release, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 SEED = "Rfam.seed.gz"
 MEMBER = "fasta_files/RF00002.fa.gz"
 
 
-def release() -> dict[str, bytes]:
-    """Returns the files of a small release by name."""
-    files = {}
-    seed, table = "", ""
-    for number, name in ((1, "5S_rRNA"), (2, "tRNA"), (3, "U3")):
-        accession = f"RF{number:05d}"
-        seed += (
-            f"# STOCKHOLM 1.0\n\n#=GF AC   {accession}\n#=GF ID   {name}\n#=GF DE   \xe9\n\n"
-            f"AB{number}.1/1-8      ACG-UCGU\nAB{number}.1/20-28    AC.AUCGU\n#=GC SS_cons    <<<..>>>\n//\n"
-        )
-        cells = [accession, name, "1302", "a tab \\\t and a \\\nline end", *["x"] * 14, "Gene; rRNA;", "Published"]
-        table += "\t".join(cells) + "\n"
-        fasta = f">AB{number}.1/1-8  Some species\nACGTACGTAC\nGTACGTAC\n>AC{number}.2/9-1\nACGGGGTACGTACGT\n"
-        files[f"fasta_files/{accession}.fa.gz"] = gzip.compress(fasta.encode(), mtime=0)
-    files[SEED] = gzip.compress(seed.encode("latin-1"), mtime=0)
-    files["Rfam.clanin"] = b"CL00001\ttRNA\tU3\n"
-    files["database_files/family.txt.gz"] = gzip.compress(table.encode("latin-1"), mtime=0)
-    return files
-
-
-class Server:
-    """Serves files under /Rfam/15.1/ and does what `faults` says, once for each entry."""
-
-    def __init__(self) -> None:
-        self.files = release()
-        self.faults: dict[str, list[str]] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        self.ranges = True
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.answer(self)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/Rfam"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        name = request.path.removeprefix("/Rfam/15.1/")
-        wanted = request.headers.get("Range")
-        self.asked.append((name, wanted))
-        content = self.files.get(name)
-        fault = self.faults[name].pop(0) if self.faults.get(name) else None
-        if content is None or fault in ("404", "503"):
-            request.send_error(404 if content is None else int(fault or 0))
-            return
-        start = 0
-        if wanted is not None and self.ranges:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(content):
-                request.send_error(416)
-                return
-        request.send_response(206 if start else 200)
-        request.send_header("Content-Length", str(len(content) - start))
-        request.end_headers()
-        request.wfile.write(content[start : len(content) // 2] if fault == "cut" else content[start:])
-        request.close_connection = True
-
-    def count(self, name: str) -> int:
-        return sum(asked == name for asked, _ in self.asked)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause between attempts."""
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
+    with serving("Rfam/15.1", rfam_release()) as made:
+        yield made
 
 
 def fetch(server: Server, out: Path, **options: Any) -> int:
-    return fetch_release("15.1", out, base_url=server.url, **{"retries": 3, **options})
+    return fetch_release("15.1", out, base_url=f"{server.url}/Rfam", **{"retries": 3, **options})
 
 
 def test_a_release_becomes_the_directory_that_is_read(server: Server, tmp_path: Path) -> None:
@@ -123,8 +51,11 @@ def test_a_release_becomes_the_directory_that_is_read(server: Server, tmp_path: 
     assert seeds[0].structure == "<<<..>>>"
     assert read_members(tmp_path / "r")[2] == ("AB2.1/1-8", "RF00002", "ACGUACGUACGUACGUAC")
     assert read_clans(tmp_path / "r") == {"RF00002": "CL00001", "RF00003": "CL00001"}
-    sums = json.loads((tmp_path / "r" / "checksums.json").read_text())
-    assert sums == {n: hashlib.sha256(c).hexdigest() for n, c in server.files.items()}
+    record = json.loads((tmp_path / "r" / "checksums.json").read_text())
+    assert record["release"] == "Rfam 15.1"
+    assert {n: f["sha256"] for n, f in record["files"].items()} == {
+        n: hashlib.sha256(c).hexdigest() for n, c in server.files.items()
+    }
 
 
 def test_the_same_release_gives_the_same_bytes_and_is_fetched_once(server: Server, tmp_path: Path) -> None:
@@ -142,7 +73,7 @@ def test_a_transfer_that_breaks_off_is_continued(server: Server, tmp_path: Path)
     server.files[MEMBER] = gzip.compress(b">AB2.1/1-8\n" + letters.tobytes() + b"\n", mtime=0)
     server.faults = {MEMBER: ["cut", "cut"]}
     fetch(server, tmp_path / "r")
-    first, *rest = (r for n, r in server.asked if n == MEMBER)
+    first, *rest = server.ranges_of(MEMBER)
     assert first is None
     # from what had come, all but the end of it
     half = len(server.files[MEMBER]) // 2
@@ -156,7 +87,7 @@ def test_the_part_that_a_killed_run_left_is_continued(server: Server, tmp_path: 
     part.parent.mkdir(parents=True)
     part.write_bytes(server.files[MEMBER][:40])
     fetch(server, tmp_path / "r")
-    assert [r for n, r in server.asked if n == MEMBER] == ["bytes=40-"]
+    assert server.ranges_of(MEMBER) == ["bytes=40-"]
     assert (part.parent / "RF00002.fa.gz").read_bytes() == server.files[MEMBER]
     assert not part.exists()
 
@@ -227,8 +158,26 @@ def test_what_is_no_release_is_refused(bad: str, tmp_path: Path) -> None:
 def test_the_command_fetches_and_tells_errors(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["train", "fetch", "--base-url", server.url, "--quiet"]
+    common = ["train", "fetch", "--base-url", f"{server.url}/Rfam", "--quiet"]
     assert run([*common, "--release", "15.1", "--families", "2", "--out", str(tmp_path / "r")]) == 0
     assert [f.accession for f in read_families(tmp_path / "r")] == ["RF00001", "RF00002"]
     assert run([*common, "--release", "15.2", "--out", str(tmp_path / "s")]) == 1
     assert "error: " in capsys.readouterr().err
+
+
+def test_a_directory_of_another_release_is_refused(server: Server, tmp_path: Path) -> None:
+    fetch(server, tmp_path / "r")
+    with pytest.raises(InputError, match=r"is of Rfam 15\.1, not of Rfam 15\.0"):
+        fetch_release("15.0", tmp_path / "r", base_url=f"{server.url}/Rfam")
+
+
+def test_a_release_that_does_not_exist_leaves_the_directory_to_others(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not have it"):
+        fetch_release("15.0", tmp_path / "r", base_url=f"{server.url}/Rfam")
+    assert fetch(server, tmp_path / "r") == 3
+
+
+def test_what_is_no_list_of_clans_is_refused(server: Server, tmp_path: Path) -> None:
+    server.files["Rfam.clanin"] = b"CL00001\ttRNA\n\n<html>Not here</html>\n"
+    with pytest.raises(InputError, match=r"Rfam\.clanin: record number 3: a line does not begin with a clan"):
+        fetch(server, tmp_path / "r")

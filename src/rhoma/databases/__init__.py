@@ -1,0 +1,1 @@
+"""Public databases from their servers: Rfam and RNAcentral, checked and made ready for an index."""
