@@ -25,7 +25,7 @@ from rhoma.models.embedder import shipped_bundle
 from rhoma.rfam import read_sequences
 from rhoma.search.covariance import OPTIONS, model_of
 
-BITS = (8, 10, 12, 14, 16, 18)
+BITS = (8, 10, 12, 14, 16, 18, 20, 22)
 CLASSES = ((0, 60), (60, 80), (80, 110), (110, 150), (150, 1000))
 
 
@@ -85,8 +85,10 @@ def main() -> None:
         said = [np.mean([math.exp(cm_log_pvalue(bits, lengths[number])) for number in inside]) for bits in BITS]
         print(f"# {low}-{high} nt, {len(inside)} models: seen " + " ".join(f"{value:.1e}" for value in seen))
         print(f"# {low}-{high} nt, {len(inside)} models: said " + " ".join(f"{value:.1e}" for value in said))
-    above = np.array([value - 12.0 for tail in tails for value in tail if value >= 12.0])
-    print(f"# slope from 12 bits: {1 / above.mean():.2f} +- {1 / above.mean() / math.sqrt(len(above)):.2f}")
+    for begin in (12, 14, 16):
+        above = np.array([value - begin for tail in tails for value in tail if value >= begin])
+        slope = 1 / above.mean()
+        print(f"# slope from {begin} bits: {slope:.2f} +- {slope / math.sqrt(len(above)):.2f} ({len(above)} targets)")
 
 
 if __name__ == "__main__":

@@ -232,6 +232,26 @@ def test_a_place_of_another_tool_is_scored_whatever_the_vectors_say(database: Da
     assert math.isnan(hit.cosine)
 
 
+def test_a_list_grows_while_its_tail_holds_enough_homologs(
+    make: Callable[[Sequence[Record]], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(8)
+    relatives = [Record(f"relative{i}", "", mutate(ANCESTOR, 0.15, rng)) for i in range(40)]
+    database = make([*relatives, *NOISE])
+    few = SearchConfig(effort="fast", shortlist=8, iterations=1)
+    grown = searched(QUERY, database, few)
+    assert {hit.target for hit in true_hits(grown)} == {record.id for record in relatives}
+    assert grown.rounds[0][1].shortlist > 40
+    assert not grown.full
+    # a list that may not grow, or whose tail does not pay for it, says that it ended full
+    limited = searched(QUERY, database, few.model_copy(update={"longest_shortlist": 8}))
+    monkeypatch.setattr("rhoma.search.iteration.WINDOWS_A_HOMOLOG", 0)
+    unpaid = searched(QUERY, database, few)
+    for result in (limited, unpaid):
+        assert result.rounds[0][1].shortlist == 8
+        assert result.full
+
+
 def test_rounds_reach_what_one_pass_does_not(make: Callable[[Sequence[Record]], Database]) -> None:
     # a chain of relatives: each is near the next, the last far from the query
     chain = [ANCESTOR]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _FULL = (
     "the shortlist ended full while its tail still held homologs, there may be more: search with a larger"
-    " --longest_shortlist"
+    " --shortlist"
 )
 _LOST = "its task was lost; pipeline_info/execution_trace_run.txt tells its exit status"
 

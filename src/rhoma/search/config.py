@@ -16,7 +16,7 @@ class SearchConfig(BaseModel):
         effort: When a covariance model of the query chooses homologs: never (``fast``), where the first pass of the
             profile finds few or nothing more is new, if one tile holds the query (``auto``), or in every round
             (``sensitive``). Wherever one may be asked, models of what is known then look for more in the last list.
-        shortlist: Windows of a tile's first list; the list grows while its tail still scores.
+        shortlist: Windows of a tile's first list; the list grows while its tail holds enough homologs.
         longest_shortlist: Windows that it may grow to.
         iterations: Rounds at most; 1 is a single pass.
         evalue: Hits up to this E-value are homologs: they enter the alignment.

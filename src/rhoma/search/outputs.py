@@ -80,7 +80,7 @@ def log_troubles(results: Sequence[SearchResult]) -> None:
     for result in results:
         if result.full:
             logger.warning(
-                "%s: the shortlist ended full, there may be more homologs; give a larger --longest-shortlist",
+                "%s: the shortlist ended full, there may be more homologs; give a larger --shortlist",
                 result.query,
             )
         if result.failure:
