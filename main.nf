@@ -3,6 +3,7 @@
 
 include { INDEX_VERIFY                                     } from './modules/local/index/verify'
 include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflows/local/parameters'
+include { holdOutput                                         } from './subworkflows/local/output_lock'
 include { RUN_RECORDS                                      } from './subworkflows/local/run_records'
 include { EVALUATE                                         } from './workflows/evaluate'
 include { INDEX                                            } from './workflows/index'
@@ -20,6 +21,7 @@ workflow {
     }
     else {
         def settings = readParameters(params, projectDir)
+        holdOutput(settings.outdir)
         RUN_RECORDS(settings)
         if (settings.workflow == 'index') {
             INDEX(settings)
@@ -47,7 +49,7 @@ workflow {
             }
             else {
                 INDEX_VERIFY(file(settings.index, glob: false))
-                index = INDEX_VERIFY.out.verified.map { _name -> file(settings.index, glob: false) }.first()
+                index = INDEX_VERIFY.out.verified.map { _name -> file(settings.index, glob: false) }
                 table = file("${settings.index}/skipped_records.tsv", glob: false)
                 left_out = table.exists() ? table : []
             }

@@ -79,11 +79,14 @@ workflow SEARCH {
 // Returns a copy of a file in a place that its content names: a batch that another run has prepared in the same way is the
 // same file to -resume, so that one more query does not search all others again.
 def byContent(fasta) {
-    def place = workflow.workDir.resolve("batches/${fasta.text.sha256()}/${fasta.name}")
-    if (!place.exists()) {
+    def text = fasta.text
+    def place = workflow.workDir.resolve("batches/${text.sha256()}/${fasta.name}")
+    // one that was damaged since is made anew
+    if (!place.exists() || place.text != text) {
         def draft = place.parent.resolve("${workflow.sessionId}.part")
         place.parent.mkdirs()
         fasta.copyTo(draft)
+        place.delete()
         draft.moveTo(place)
     }
     return place

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rhoma.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 # Programs of one package share its names: (Debian package, conda package of bioconda or conda-forge).
 _PACKAGES = {
@@ -32,6 +32,8 @@ _VERSION_ARGUMENTS = {
     **dict.fromkeys([name for name, (package, _) in _PACKAGES.items() if package in ("infernal", "hmmer")], ["-h"]),
 }
 _REPORTED_LINES = 8
+# Bytes: with less room on a disk, many programs fail for that and do not say so.
+_LITTLE_ROOM = 64 * 2**20
 
 
 def require(program: str) -> str:
@@ -66,8 +68,8 @@ def run(
         env: the whole environment, when it is not to be this process's.
 
     Raises:
-        ToolError: the program is missing, has failed (with the last lines it wrote) or has run past the
-            limit.
+        ToolError: the program is missing, has failed (with the last lines it wrote, and a word where its disk is
+            nearly full) or has run past the limit.
     """
     program = str(args[0])
     command = [require(program), *map(str, args[1:])]
@@ -88,8 +90,15 @@ def run(
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_REPORTED_LINES:]
         problem = f"failed with exit status {done.returncode}"
-        raise ToolError(program, problem + (": " + " | ".join(line.strip() for line in said) if said else ""))
+        text = problem + (": " + " | ".join(line.strip() for line in said) if said else "")
+        raise ToolError(program, text, remedy=_room(cwd or Path.cwd()))
     return done
+
+
+def _room(directory: Path) -> str | None:
+    """Returns what to do where a disk is nearly full, else None."""
+    free = shutil.disk_usage(directory).free
+    return f"only {free / 2**20:.1f} MiB are free in {directory.absolute()}: make room" if free < _LITTLE_ROOM else None
 
 
 def version(program: str) -> str:

@@ -72,25 +72,30 @@ class Nextflow:
         cwd.mkdir(parents=True, exist_ok=True)
         return self("run", ROOT / "main.nf", *arguments, cwd=cwd, parser=parser)
 
-    def kill_in_the_middle(self, *arguments: str | Path, cwd: Path, reached: Callable[[], bool]) -> None:
-        """Starts a run and kills it, with all its tasks, by SIGKILL once ``reached``."""
+    def start(self, *arguments: str | Path, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+        """Returns a run of the pipeline that goes on, in a session of its own."""
         cwd.mkdir(parents=True, exist_ok=True)
-        with (cwd / "killed.log").open("w") as log:
-            process = subprocess.Popen(
+        with log.open("w") as handle:
+            return subprocess.Popen(
                 [self.program, "run", str(ROOT / "main.nf"), *map(str, arguments)],
                 cwd=cwd,
                 env=self.environment("v1"),
-                stdout=log,
+                stdout=handle,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            deadline = time.monotonic() + HANGS
-            while process.poll() is None and not reached() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            alive = process.poll() is None
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        assert alive, (cwd / "killed.log").read_text()
+
+    def kill_in_the_middle(self, *arguments: str | Path, cwd: Path, reached: Callable[[], bool]) -> None:
+        """Starts a run and kills it, with all its tasks, by SIGKILL once ``reached``."""
+        log = cwd / "killed.log"
+        process = self.start(*arguments, cwd=cwd, log=log)
+        deadline = time.monotonic() + HANGS
+        while process.poll() is None and not reached() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        alive = process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert alive, log.read_text()
 
 
 @pytest.fixture(scope="session")

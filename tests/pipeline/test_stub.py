@@ -43,7 +43,7 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     assert {path.name for path in (out / "queries").iterdir()} == {"query_of_batch_0001", "query_of_batch_0002"}
     assert {path.name for path in (out / "pipeline_info").iterdir()} == {
         *("execution_report_run.html", "execution_timeline_run.html", "execution_trace_run.txt"),
-        *("params_run.json", "pipeline_dag_run.mmd", "software_versions.yml"),
+        *("params_run.json", "pipeline_dag_run.mmd", "software_versions.yml", ".lock"),
     }
     assert json.loads((out / "pipeline_info" / "params_run.json").read_text())["batch_size"] == 100
     assert "mmseqs2:" in (out / "pipeline_info" / "software_versions.yml").read_text()

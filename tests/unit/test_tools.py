@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,16 @@ def test_input_environment_and_failures():
         tools.run([sys.executable, "-c", "import sys; sys.stderr.write('first\\nlast\\n'); sys.exit(3)"])
     with pytest.raises(ToolError, match=r"did not end within 0.2 seconds"):
         tools.run([sys.executable, "-c", "import time; time.sleep(30)"], timeout=0.2)
+
+
+def test_a_program_that_fails_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    program = [sys.executable, "-c", "import sys; sys.exit('Cannot close index file')"]
+    usage = shutil.disk_usage(tmp_path)
+    for free, word in ((2**20, f"Remedy: only 1.0 MiB are free in {tmp_path}: make room"), (2**40, "index file")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        with pytest.raises(ToolError) as caught:
+            tools.run(program, cwd=tmp_path)
+        assert str(caught.value).endswith(word)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ workflow RUN_RECORDS {
     file("${records}/params_${settings.trace_report_suffix}.json").text =
         groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(parameters)) + '\n'
 
-    channel.topic('versions')
-        .map { process, tool, version -> [process.tokenize(':').last(), tool, version] }
-        .unique()
-        .toSortedList { left, right -> left.join(' ') <=> right.join(' ') }
-        .map { rows -> versionsYaml(rows) }
-        .collectFile(name: 'software_versions.yml', storeDir: records)
+    // No collectFile: where a run fails, its thread is interrupted at its files, which is then told as an error of its own.
+    def seen = [].asSynchronized()
+    channel.topic('versions').subscribe { row -> seen << row }
+    workflow.onComplete {
+        def rows = seen.collect { process, tool, version -> [process.tokenize(':').last(), tool, version] }.unique()
+        file("${records}/software_versions.yml").text = versionsYaml(rows.sort { row -> row.join(' ') })
+    }
 }
 
 // Returns the versions as YAML: tools by process, Nextflow and the pipeline last.
