@@ -56,6 +56,8 @@ SAMPLESHEETS: list[tuple[str, str | None]] = [
     ("id,fasta\na\n", "row 1: 1 fields where the header has 2"),
 ]
 
+LONG = 50_000  # rows of a samplesheet
+
 TRAIN: dict[str, Any] = {"workflow": "train", "rfam_release": "15.1"}
 # (what is asked for, what the message must say; None where a run would start)
 STARTS: list[tuple[dict[str, Any], str | None]] = [
@@ -92,11 +94,14 @@ def verdicts(nextflow: Nextflow, tmp_path_factory: pytest.TempPathFactory) -> di
         path = launch / f"sheet{number}.csv"
         path.write_bytes(text.replace("{q}", QUERIES).encode())
         sheets.append(str(path))
+    rows = "".join(f"query_{number},{QUERIES}\n" for number in range(LONG))
+    (launch / "long.csv").write_text(f"id,fasta\n{rows}query_7,{QUERIES}\n")
     (launch / "public.yml").write_text("encoder: rnafm\n")
     (launch / "bad.yml").write_text("a: [\n")
     cases = {
         "parameters": [{"outdir": "out", **given} for given, _ in PARAMETERS] + _as_text(),
         "samplesheets": sheets,
+        "long_sheet": str(launch / "long.csv"),
         "starts": [{**_defaults(), "outdir": "out", **given} for given, _ in STARTS],
         "names": ["maxHomologs", "batch-size", "inputs", "iteration"],
         "known": list(_properties()),
@@ -112,7 +117,9 @@ def verdicts(nextflow: Nextflow, tmp_path_factory: pytest.TempPathFactory) -> di
         )
         assert done.returncode == 0, done.stdout
         answers.append(json.loads(answer.read_text()))
+    seconds = [answer.pop("long_seconds") for answer in answers]
     assert answers[0] == answers[1]
+    answers[0]["long_seconds"] = seconds
     return answers[0]
 
 
@@ -167,6 +174,15 @@ def test_samplesheets_get_one_verdict(verdicts: dict[str, Any], number: int) -> 
         assert len(problems) == 1
         assert f"sheet{number}.csv" in problems[0]
         assert message.replace("{q}", QUERIES) in problems[0]
+
+
+def test_a_long_samplesheet_takes_time_in_proportion(verdicts: dict[str, Any]) -> None:
+    """Comparing rows with each other would take minutes."""
+    count, problems, last = verdicts["long_sheet"]
+    assert count == LONG + 1
+    assert problems == ["long.csv: id 'query_7' is there 2 times; ids must differ"]
+    assert last == f'"query_7","input{LONG + 1}/queries.fasta"'
+    assert max(verdicts["long_seconds"]) < 90
 
 
 @pytest.mark.parametrize("number", range(len(STARTS)))

@@ -57,6 +57,54 @@ def test_profiles_of_schedulers_leave_the_limits_of_others_alone(nextflow: Nextf
         assert line in done.stdout.splitlines()
 
 
+# profile: (executor, what else it says)
+CLOUDS = {
+    "awsbatch": ("awsbatch", ["aws.batch.maxSpotAttempts = 3"]),
+    "googlebatch": (
+        "google-batch",
+        [
+            "google.batch.maxSpotAttempts = 3",
+            "process.disk = { 50.GB * task.attempt }",
+            "process.'withLabel:process_high'.disk = { 200.GB * task.attempt }",
+        ],
+    ),
+    "azurebatch": ("azurebatch", []),
+    "k8s": ("k8s", ["process.disk = { 20.GB * task.attempt }"]),
+}
+
+
+@pytest.mark.parametrize("profile", CLOUDS)
+def test_profiles_of_clouds(nextflow: Nextflow, tmp_path: Path, profile: str) -> None:
+    executor, lines = CLOUDS[profile]
+    done = nextflow("config", ROOT, "-profile", f"gpu,{profile}", "-flat", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    wanted = [
+        f"process.executor = '{executor}'",
+        "process.'withLabel:process_gpu'.accelerator = 1",
+        "process.'withLabel:process_gpu'.maxForks = 0",
+    ]
+    assert [line for line in [*wanted, *lines] if line not in done.stdout.splitlines()] == []
+
+
+@pytest.mark.tool("setsid")
+def test_tasks_with_a_card_have_a_queue_of_their_own(
+    nextflow: Nextflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{HERE / 'slurm'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOBS", str(tmp_path / "jobs"))
+    # the stand-in knows no arrays
+    (tmp_path / "quick.config").write_text(f"{QUICK}process {{ withName: 'INDEX_SEGMENT' {{ array = 0 }} }}\n")
+    done = nextflow.run(
+        *("-c", tmp_path / "quick.config", "-stub-run", "-profile", "gpu,slurm,test", "--workflow", "index"),
+        *("--queue", "blue", "--gpu_queue", "green"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+    jobs = [path.read_text() for path in (tmp_path / "work").glob("*/*/.command.run")]
+    queues = {(("--gres=gpu:1" in job), *re.findall(r"^#SBATCH -p (\S+)$", job, re.MULTILINE)) for job in jobs}
+    assert queues == {(True, "green"), (False, "blue")}
+
+
 @pytest.mark.parametrize("parser", ["v1", "v2"])
 def test_profiles_of_institutions(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
     (tmp_path / "nfcore_custom.config").write_text("profiles { ours { process.queue = 'blue' } }\n")

@@ -1,6 +1,6 @@
 // Writes what the pipeline says of many sets of parameters and samplesheets, in one start of Nextflow.
 
-include { checkParameters ; checkSamplesheet ; nearestName ; readJson ; workflowProblems } from '../../subworkflows/local/parameters'
+include { checkParameters ; checkSamplesheet ; nearestName ; readJson ; stagedSamplesheet ; workflowProblems } from '../../subworkflows/local/parameters'
 
 params.cases = null
 params.verdicts = null
@@ -10,7 +10,12 @@ workflow {
     def cases = readJson(params.cases)
     def schema = readJson("${root}/nextflow_schema.json")
     def sheets = readJson("${root}/assets/schema_input.json")
+    def start = System.currentTimeMillis()
+    def long_sheet = checkSamplesheet(sheets, cases.long_sheet)
+    def long_text = stagedSamplesheet(long_sheet[0])
     def answer = [
+        long_sheet: [long_sheet[0].size(), long_sheet[1], long_text.readLines().last()],
+        long_seconds: (System.currentTimeMillis() - start) / 1000,
         parameters: cases.parameters.collect { given -> checkParameters(schema, given) },
         samplesheets: cases.samplesheets.collect { path -> checkSamplesheet(sheets, path) },
         starts: cases.starts.collect { given ->

@@ -294,6 +294,41 @@ def test_queries_that_are_too_short_are_skipped(finished: Path, tmp_path: Path) 
     assert "tiny" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_names_of_ten_thousand_letters(finished: Path, tmp_path: Path) -> None:
+    """They stand whole in the tables, and are cut in names of files, each to one of its own."""
+    (query, _), _ = read_fasta(finished.parent / "queries.fasta")
+    records, _ = read_fasta(finished.parent / "database.fasta.gz", skip="bad")
+    names = ["L" * 10_000, "L" * 10_001, "../$(touch${IFS}pwned);'\"`&|<>%" + "é" * 5_000]
+    targets = [f"T;../$(touch${{IFS}}pwned){'é' * 5_000}{number}" for number in range(20)]
+    write_fasta(tmp_path / "q.fa", [Record(name, "", query.sequence) for name in names])
+    write_fasta(tmp_path / "db.fa", [Record(n, "", r.sequence) for n, r in zip(targets, records, strict=False)])
+    done = rhoma("search", "q.fa", "db.fa", *COMMAND[3:], "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    hits = read_hits_tsv(tmp_path / "out" / "hits.tsv")
+    assert {hit.query for hit in hits} == set(names)
+    assert {hit.target for hit in hits} <= set(targets)
+    directories = list((tmp_path / "out" / "queries").iterdir())
+    assert len(directories) == len(names)
+    assert {path.name for one in directories for path in one.iterdir()} == PER_QUERY
+    assert all(len(one.name.encode()) <= 200 for one in directories)
+    assert list(tmp_path.rglob("pwned")) == []
+
+
+@pytest.mark.slow
+def test_many_queries_need_little_memory(finished: Path, tmp_path: Path) -> None:
+    """benchmarks/many_queries.py measures more of them."""
+    letters = random.Random(5)
+    records = [Record(f"q{number}", "", "".join(letters.choices("ACGU", k=30))) for number in range(400)]
+    write_fasta(tmp_path / "q.fa", records)
+    places = ["search", tmp_path / "q.fa", finished.parent / "index", "-o", tmp_path / "out"]
+    command = [*map(str, places), "--effort", "fast", "--no-align", "--threads", "1", "--quiet"]
+    process = subprocess.Popen([sys.executable, "-c", "from rhoma.cli import main; main()", *command])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    assert usage.ru_maxrss / 1024 < 250
+    assert len((tmp_path / "out" / "rhoma_queries_mqc.tsv").read_text().splitlines()) >= 400
+
+
 @pytest.mark.parametrize("name", ["é out", b"latin \xe9"])
 def test_neither_home_nor_locale_nor_utf8_are_needed(finished: Path, tmp_path: Path, name: str | bytes) -> None:
     """An argument that is no text in the process' own encoding reaches every library that asks for it."""

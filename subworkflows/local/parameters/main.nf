@@ -366,7 +366,7 @@ def reportParameters(values, rows) {
 
 // Returns the parameters that change no result: the same search gives the same report, wherever it goes.
 def unreported() {
-    return ['help', 'version', 'custom_config_base', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index']
+    return ['help', 'version', 'custom_config_base', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index', 'queue', 'gpu_queue']
 }
 
 // Returns a field of CSV.

@@ -25,9 +25,14 @@ process INDEX_SPLIT {
     """
 
     stub:
+    // ext.stubs: how many shards to stand for
+    def last = (task.ext.stubs ?: 2) - 1
     """
-    mkdir -p shards/segments/00000 shards/segments/00001
+    mkdir shards
     touch shards/manifest.json shards/sample.fasta shards/skipped_records.tsv
-    touch shards/segments/00000/representatives.fasta shards/segments/00001/representatives.fasta
+    for shard in \$(seq -f %05.0f 0 ${last}); do
+        mkdir -p shards/segments/\$shard
+        touch shards/segments/\$shard/representatives.fasta
+    done
     """
 }

@@ -24,10 +24,13 @@ process QUERY_PREPARE {
     """
 
     stub:
+    // ext.stubs: how many batches to stand for
+    def last = task.ext.stubs ?: 2
     """
     mkdir -p prepared/batches
-    printf '>q1\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0001.fasta
-    printf '>q2\\nACGUACGUACGUACGUACGU\\n' > prepared/batches/batch_0002.fasta
+    for batch in \$(seq ${last}); do
+        printf ">q\$batch\\nACGUACGUACGUACGUACGU\\n" > prepared/batches/batch_\$(printf %04d \$batch).fasta
+    done
     printf 'file\\trecord\\tline\\tlength\\treason\\n' > prepared/skipped.tsv
     """
 }

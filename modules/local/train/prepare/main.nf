@@ -27,8 +27,12 @@ process TRAIN_PREPARE {
     """
 
     stub:
+    // ext.stubs: how many batches to stand for
+    def last = task.ext.stubs ?: 2
     """
     mkdir batches
-    touch batches/batch_0001.fa batches/batch_0002.fa
+    for batch in \$(seq ${last}); do
+        touch batches/batch_\$(printf %04d \$batch).fa
+    done
     """
 }
