@@ -67,11 +67,10 @@ def evalue_of(log_pvalue: float, size: float) -> tuple[float, float]:
     return (math.exp(log_evalue) if log_evalue < 700 else math.inf), -log_evalue / math.log(10)
 
 
-# P-value of 12 bits for a model of 75 nt, twice what random sequence showed with the filters of a search space of 1 Mb
-# (benchmarks/cm_tails.py; real sequence is less random); with those of 20 Mb, which search now, fewer pass. It falls
-# with the square of the length.
-_PVALUE, _BITS, _LENGTH = 1e-3, 12.0, 75.0
-_SLOPE = 0.6
+# P-value of 12 bits for a model of 75 nt, as random sequence shows; it falls with this power of the length. The slope
+# is that from 12 to 22 bits (benchmarks/cm_tails.py, docs/decisions.md).
+_PVALUE, _BITS, _LENGTH, _POWER = 1e-4, 12.0, 75.0, 2.7
+_SLOPE = 0.42
 
 
 def cm_log_pvalue(bits: float, length: int) -> float:
@@ -81,4 +80,4 @@ def cm_log_pvalue(bits: float, length: int) -> float:
         bits: Local Inside score.
         length: Length of the model.
     """
-    return min(0.0, math.log(_PVALUE) - 2 * math.log(length / _LENGTH) - _SLOPE * (bits - _BITS))
+    return min(0.0, math.log(_PVALUE) - _POWER * math.log(length / _LENGTH) - _SLOPE * (bits - _BITS))

@@ -23,7 +23,10 @@ ReportEvalue = Annotated[
 ]
 Iterations = Annotated[int, typer.Option("--iterations", min=1, help="Rounds at most; 1 is a single pass.")]
 ShortlistOption = Annotated[
-    int, typer.Option("--shortlist", min=1, help="Windows of the first list; it grows while its tail holds enough homologs.")
+    int,
+    typer.Option(
+        "--shortlist", min=1, help="Windows of the first list; it grows while its tail holds homologs enough."
+    ),
 ]
 LongestShortlist = Annotated[
     int,

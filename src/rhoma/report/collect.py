@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from rhoma.io.fasta import Skipped
 
 _FULL = (
-    "the shortlist ended full while its tail still held homologs, there may be more: search with a larger"
-    " --shortlist"
+    "the shortlist ended full while its tail still held homologs, there may be more: search with a larger --shortlist"
 )
 _LOST = "its task was lost; pipeline_info/execution_trace_run.txt tells its exit status"
 
