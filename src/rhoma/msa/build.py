@@ -23,10 +23,16 @@ from rhoma.msa.join import join
 from rhoma.msa.mafft import mafft_alignment
 from rhoma.msa.quality import FEW_EFFECTIVE
 from rhoma.msa.select import effective_sequences, fragments, select
+from rhoma.msa.structural import rows_within, structural_alignment
 from rhoma.structure import LONG, annotate, query_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rhoma.msa.aligners import Chosen
 
 # cmbuild takes about a minute at this length, and its time grows with the square.
 LONGEST_MODEL = 3_000
@@ -45,9 +51,10 @@ class BuildConfig(BaseModel):
     Attributes:
         max_homologs: most homologs in an alignment.
         max_identity: homologs more alike than this to a better one are left out.
-        aligner: what aligns the core before the covariance model does: the profile (``cm``), MAFFT L-INS-i
-            (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
-        rounds: how often model and alignment are made from each other at most.
+        aligner: what aligns the core before the covariance model does: letters and structures at once
+            (``structural``), the profile (``cm``), MAFFT L-INS-i (``linsi``) or X-INS-i (``xinsi``), or what suits
+            the rows (``auto``).
+        rounds: how often model and alignment are made from each other at most; once after ``structural``.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -65,8 +72,8 @@ class Built:
     Attributes:
         alignment: the query first; with structure, reference line and the line ``cov``.
         model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
-        method: ``cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could align, ``profile``
-            for ``cm`` then, and ``single`` for the query alone.
+        method: ``cm``, ``structural+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could
+            align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
         reason: why this aligner.
         covariation: the pairs of the structure and the others that covary.
         warnings: what to mind.
@@ -87,11 +94,11 @@ def choose_rows(start: Alignment, config: BuildConfig) -> list[int]:
     return [0, *select(cells, ranked, most=config.max_homologs, max_identity=config.max_identity)]
 
 
-def core_of(start: Alignment) -> list[int]:
+def core_of(start: Alignment, *, most: int = CORE) -> list[int]:
     """Returns the rows that make the model: all of few, the most different of many; the query (0) first."""
-    if len(start.rows) <= CORE:
+    if len(start.rows) <= most:
         return list(range(len(start.rows)))
-    return [0, *select(as_cells(start.rows), range(1, len(start.rows)), most=CORE - 1, max_identity=1.0)]
+    return [0, *select(as_cells(start.rows), range(1, len(start.rows)), most=most - 1, max_identity=1.0)]
 
 
 def build(
@@ -117,15 +124,14 @@ def build(
         reason = f"the query is longer than {LONG:,} nt: no covariance model aligns"
         return _finished(annotate(start, fold), name, "profile", reason, length)
     rows = core_of(start)
-    choice = choose_aligner(config.aligner, rows=len(rows), length=length)
-    method: str = "profile" if choice.aligner == "cm" else choice.aligner
     first = start.keep(rows)
-    if core is not None:
-        first = core
-    elif choice.aligner != "cm":
-        first = mafft_alignment(first, choice.aligner, threads=threads)
+    longest = max(len(ungapped(row)) for row in first.rows)
+    choice = choose_aligner(config.aligner, rows=len(rows), length=longest)
+    method: str = "profile" if choice.aligner == "cm" else choice.aligner
+    known: dict[str, NDArray[np.float64]] = {}
     try:
-        refined = _refine(first, config.rounds, threads)
+        first = _aligned(first, choice.aligner, known, threads) if core is None else core
+        refined = _refine(first, 1 if choice.aligner == "structural" else config.rounds, known, threads)
         whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
     except ToolError as error:
         if error.tool != "cmalign":
@@ -137,9 +143,24 @@ def build(
     return _finished(whole, name, method, choice.reason, length)
 
 
-def _refine(first: Alignment, rounds: int, threads: int) -> Alignment:
+def _aligned(core: Alignment, aligner: Chosen, known: dict[str, NDArray[np.float64]], threads: int) -> Alignment:
+    """Returns the core's first alignment; what is learned of its rows' pairs goes into ``known``."""
+    if aligner == "cm":
+        return core
+    if aligner != "structural":
+        return mafft_alignment(core, aligner, threads=threads)
+    length = max(len(ungapped(row)) for row in core.rows)
+    some = core_of(core, most=max(2, rows_within(length)))
+    first = structural_alignment(core.keep(some), known)
+    if len(some) == len(core.rows):
+        return first
+    model = infernal.build(annotate(first, partial(fold, known=known)), name="core")
+    return infernal.align(model, core, threads=threads, timeout=_CMALIGN_SECONDS).with_lines(ss_cons="", rf="")
+
+
+def _refine(first: Alignment, rounds: int, known: dict[str, NDArray[np.float64]], threads: int) -> Alignment:
     """Returns the rows aligned to the model of their structure, again until that stays, with what is then folded."""
-    folded = partial(fold, known={})
+    folded = partial(fold, known=known)
     annotated = annotate(first, folded)
     for _ in range(rounds):
         before = [pair[:2] for pair in query_pairs(annotated)]

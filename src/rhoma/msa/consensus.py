@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 # Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
 # a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.5
+_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
 _SINGLE_LENGTH = 200
 _LOOP = 4
+# kT at 37 degrees in kcal/mol.
+_KT = 0.61632
+# Longer ones are folded once for the energy that keeps the partition function within the range of numbers.
+_RESCALED = 500
 
 
 def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None) -> str:
@@ -75,17 +79,26 @@ def _alifold(rows: Sequence[str]) -> NDArray[np.float64]:
     return _probabilities(RNA.fold_compound(list(rows), model))
 
 
-def pair_probabilities(sequence: str) -> NDArray[np.float64]:
-    """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides)."""
+def pair_probabilities(sequence: str, energies: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides).
+
+    Args:
+        sequence: Of A, C, G, U and N.
+        energies: What every base pair costs besides, in units of kT at 37 degrees; symmetric.
+    """
     import RNA
 
-    return _probabilities(RNA.fold_compound(sequence, RNA.md()))
+    compound = RNA.fold_compound(sequence, RNA.md())
+    if energies is not None:
+        compound.sc_set_bp(np.pad(_KT * energies, ((1, 0), (1, 0))).tolist())
+    return _probabilities(compound)
 
 
 def _probabilities(compound: object) -> NDArray[np.float64]:
     # the bindings have no types
-    _, energy = compound.mfe()  # type: ignore[attr-defined]
-    compound.exp_params_rescale(energy)  # type: ignore[attr-defined]
+    if compound.length > _RESCALED:  # type: ignore[attr-defined]
+        _, energy = compound.mfe()  # type: ignore[attr-defined]
+        compound.exp_params_rescale(energy)  # type: ignore[attr-defined]
     compound.pf()  # type: ignore[attr-defined]
     upper = np.asarray(compound.bpp(), dtype=np.float64)[1:, 1:]  # type: ignore[attr-defined]
     return np.asarray(upper + upper.T)
