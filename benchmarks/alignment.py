@@ -5,6 +5,7 @@
     python benchmarks/alignment.py --rfam DIR --part null --families 20 --rows 50 --shuffles 5
     python benchmarks/alignment.py --rfam DIR --part power --families 60 --rows 50
     python benchmarks/alignment.py --rfam DIR --part times
+    python benchmarks/alignment.py --rfam DIR --part deep --family RF00005
 
 ``seeds`` cuts seed alignments to so many rows (drawn at random, seeded), takes the gaps out, and prints the mean sum of
 pairs and base-pair F1 against the curated alignment and structure, with 95 % intervals over families:
@@ -21,7 +22,8 @@ on seeds of the encoder's training families; ``--split`` takes those of its vali
 ``power`` counts how many curated base pairs are significant, by their substitutions, and fits the logistic curve of
 :func:`rhoma.msa.covariation.power`. ``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt
 and 5,000 of 72 nt from the models of tRNA, tmRNA and 5S rRNA seeds by cmemit, from unaligned rows to model and
-evidence.
+evidence. ``deep`` searches (``rhoma search``) with one member of a family in a database of 5,000 relatives, its members
+and copies of them of which 15 % of the letters are substituted, and prints rows, Neff and seconds.
 """
 
 from __future__ import annotations
@@ -47,8 +49,9 @@ from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import UNKNOWN, covariation, fitch, simulate, states, tree
 from rhoma.msa.first import first_alignment
 from rhoma.msa.mafft import mafft_alignment
+from rhoma.msa.quality import read_quality
 from rhoma.msa.select import effective_sequences
-from rhoma.rfam import read_seed
+from rhoma.rfam import read_members, read_seed
 from rhoma.sequences import Record
 from rhoma.structure import annotate, dot_bracket, pair_table
 
@@ -201,6 +204,31 @@ def times(args: argparse.Namespace) -> None:
         print(rows, length, kept, built.method, f"neff {effective:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
 
 
+def deep(args: argparse.Namespace) -> None:
+    """Prints rows, Neff and seconds of a search in a database of one family."""
+    rng = np.random.default_rng(1)
+    members = [Record(i, "", letters) for i, family, letters in read_members(args.rfam) if family == args.family]
+    query, others = members[0], list(members[1:])
+    while len(others) < args.relatives:
+        parent = members[rng.integers(1, len(members))]
+        letters = np.array(list(parent.sequence))
+        changed = rng.random(len(letters)) < 0.15
+        letters[changed] = rng.choice(list("ACGU"), int(changed.sum()))
+        others.append(Record(f"copy{len(others)}", "", "".join(letters)))
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
+        for name, records in (("query", [query]), ("database", others[: args.relatives])):
+            (work / f"{name}.fa").write_text("".join(f">{r.id}\n{r.sequence}\n" for r in records))
+        command = ["rhoma", "search", "query.fa", "database.fa", "-o", "out", "--threads", str(args.threads)]
+        began, used = time.perf_counter(), sum(os.times()[:4])
+        subprocess.run([*command, "--quiet"], check=True, cwd=work)
+        wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
+        row = read_quality(work / "out" / "msa.tsv")[0]
+    print(
+        args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t"
+    )
+
+
 def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:
     """Returns sequences that the model of a family emits, cut or filled up to a length by their own letters."""
     with tempfile.TemporaryDirectory() as place:
@@ -216,17 +244,19 @@ def main() -> None:
     """Runs one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rfam", type=Path, required=True)
-    parser.add_argument("--part", choices=("seeds", "null", "power", "times"), default="seeds")
+    parser.add_argument("--part", choices=("seeds", "null", "power", "times", "deep"), default="seeds")
     parser.add_argument("--families", type=int, default=20)
     parser.add_argument("--rows", type=int, default=10)
     parser.add_argument("--fewest", type=int, help="rows that a seed has at least (default: --rows)")
     parser.add_argument("--split", type=Path, help="split of families; those of its part train are left out")
     parser.add_argument("--aligners", nargs="+", default=["cm", "auto"])
     parser.add_argument("--longest", type=int, default=400)
+    parser.add_argument("--family", default="RF00005", help="family of the database (deep)")
+    parser.add_argument("--relatives", type=int, default=5_000, help="its sequences (deep)")
     parser.add_argument("--shuffles", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    {"seeds": seeds, "null": null, "power": power, "times": times}[args.part](args)
+    {"seeds": seeds, "null": null, "power": power, "times": times, "deep": deep}[args.part](args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The consensus structure of an alignment: what its rows fold into together, and each by itself.
 
-RNAalifold folds the alignment, RNAfold every row of a sample; the mean of both base-pair probabilities is the evidence,
+RNAalifold folds the alignment, RNAfold every row of a sample; both base-pair probabilities together are the evidence,
 and the structure is the one with the largest expected accuracy (gamma-centroid; Hamada, Kiryu, Sato, Mituyama and Asai
 2009, Bioinformatics 25:465). The rows' own structures help most where an alignment is not quite right: a helix that is
 out of register in the columns is still one in every row.
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
-# a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
+# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, how much the
+# probabilities of all rows together count beside those of the rows alone, and how much more a true pair counts than a
+# false one.
+_COVARIATION, _IMPOSSIBLE, _TOGETHER, _GAMMA = 1.0, 1.0, 0.3, 1.0
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
@@ -60,7 +61,8 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
             if text not in known:
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
-    return dot_bracket(centroid((together + alone / len(sample)) / 2, _GAMMA), length)
+    mean = _TOGETHER * together + (1 - _TOGETHER) * alone / len(sample)
+    return dot_bracket(centroid(mean, _GAMMA), length)
 
 
 def _spread(rows: Sequence[str], most: int) -> list[str]:

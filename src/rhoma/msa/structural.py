@@ -45,7 +45,7 @@ _LEAST_WEIGHT = 0.02
 # Cells of all pairwise alignments together, and of those that are worked on at once.
 MOST_CELLS = 30_000_000
 _CELLS = 2_000_000
-MOST_ROWS = 40
+MOST_ROWS = 32
 
 
 def rows_within(length: int) -> int:
