@@ -17,7 +17,7 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
 from rhoma.errors import ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
-from rhoma.msa.consensus import fold
+from rhoma.msa.consensus import INFORMED, fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
@@ -41,7 +41,7 @@ CORE = 60
 # Seconds of a core that aligning all rows to the model may take, and what a row of 100 nt takes at most; the time grows
 # with the square of the length.
 _CMALIGN_BUDGET = 30.0
-_CMALIGN_ROW = 0.03
+_CMALIGN_ROW = 0.05
 _CMALIGN_SECONDS = 1_800.0
 
 
@@ -137,7 +137,7 @@ def build(
         first = structural_alignment(first, known)
     elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
-    folded = partial(fold, known=known)
+    folded = partial(fold, known=known, together=INFORMED) if structural else partial(fold, known=known)
     try:
         if structural:
             whole = _deep(annotate(first, folded), start, threads)

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, how much the
-# probabilities of all rows together count beside those of the rows alone, and how much more a true pair counts than a
-# false one.
-_COVARIATION, _IMPOSSIBLE, _TOGETHER, _GAMMA = 1.0, 1.0, 0.3, 1.0
+# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
+# a true pair counts than a false one.
+_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
+# Weight of RNAalifold's probabilities beside those of rows that were folded with what the others pair.
+INFORMED = 0.3
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
@@ -34,7 +35,7 @@ _KT = 0.61632
 _RESCALED = 500
 
 
-def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None) -> str:
+def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None, *, together: float = 0.5) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
     Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
@@ -44,14 +45,15 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
         rows: Upper-case RNA with ``-``, all of one length, at least one.
         known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
             again keeps them.
+        together: Weight of RNAalifold's probabilities; the rows' own have the rest.
     """
     known = {} if known is None else known
     length = len(rows[0])
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
     letters = known_letters(_spread(rows, _MOST_ROWS))
-    together = _alifold(letters)
-    alone = np.zeros_like(together)
+    common = _alifold(letters)
+    alone = np.zeros_like(common)
     fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / length) ** 2)))
     sample = _spread(letters, fewer)
     for row in sample:
@@ -61,7 +63,7 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
             if text not in known:
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
-    mean = _TOGETHER * together + (1 - _TOGETHER) * alone / len(sample)
+    mean = together * common + (1 - together) * alone / len(sample)
     return dot_bracket(centroid(mean, _GAMMA), length)
 
 
