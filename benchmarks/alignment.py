@@ -1,22 +1,29 @@
 """How well seeds' own sequences are aligned and folded, how often chance covaries, and what it all costs.
 
     python benchmarks/alignment.py --rfam DIR --part seeds --families 20 --rows 10
+    python benchmarks/alignment.py --rfam DIR --part seeds --families 100 --rows 50 --split assets/encoder/split.tsv
     python benchmarks/alignment.py --rfam DIR --part null --families 20 --rows 50 --shuffles 5
     python benchmarks/alignment.py --rfam DIR --part power --families 60 --rows 50
     python benchmarks/alignment.py --rfam DIR --part times
+    python benchmarks/alignment.py --rfam DIR --part deep --family RF00005
 
 ``seeds`` cuts seed alignments to so many rows (drawn at random, seeded), takes the gaps out, and prints the mean sum of
 pairs and base-pair F1 against the curated alignment and structure, with 95 % intervals over families:
 
 * ``linsi``: MAFFT L-INS-i, folded by RNAalifold;
 * ``cm``, ``auto``: :func:`rhoma.msa.build.build` with that aligner, as ``query align`` calls it;
+* ``known alignment``: the curated alignment, folded as ``auto`` is;
 * ``ceiling``: cmalign to the model of the whole curated alignment, with the curated structure.
+
+Seeds whose structure has no pair count for the sum of pairs alone. The settings of the structural aligner were chosen
+on seeds of the encoder's training families; ``--split`` takes those of its validation and test families.
 
 ``null`` shuffles the substitutions of seeds along their trees and counts pairs that are significant all the same.
 ``power`` counts how many curated base pairs are significant, by their substitutions, and fits the logistic curve of
 :func:`rhoma.msa.covariation.power`. ``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt
 and 5,000 of 72 nt from the models of tRNA, tmRNA and 5S rRNA seeds by cmemit, from unaligned rows to model and
-evidence.
+evidence. ``deep`` searches (``rhoma search``) with one member of a family in a database of 5,000 relatives, its members
+and copies of them of which 15 % of the letters are substituted, and prints rows, Neff and seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +33,7 @@ import os
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,27 +45,40 @@ from rhoma.alignment import Alignment, as_cells, as_rows, ungapped
 from rhoma.evaluate.alignments import AlignmentFigures, compare, rows_of_seed
 from rhoma.evaluate.metrics import interval
 from rhoma.msa.build import BuildConfig, build, choose_rows
+from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import UNKNOWN, covariation, fitch, simulate, states, tree
 from rhoma.msa.first import first_alignment
 from rhoma.msa.mafft import mafft_alignment
+from rhoma.msa.quality import read_quality
 from rhoma.msa.select import effective_sequences
-from rhoma.rfam import read_seed
+from rhoma.rfam import read_members, read_seed
 from rhoma.sequences import Record
 from rhoma.structure import annotate, dot_bracket, pair_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from rhoma.rfam import Seed
 
 # (rows, nucleotides, family whose model emits them)
 TIMES = ((100, 76, "RF00005"), (100, 400, "RF00023"), (1_000, 120, "RF00001"), (5_000, 72, "RF00005"))
 
 
-def chosen(rfam: Path, count: int, fewest: int, longest: int) -> list[Seed]:
-    """Returns seeds of at least so many rows and at most that median length, evenly spread over the file."""
+def chosen(rfam: Path, count: int, fewest: int, longest: int, split: Path | None = None) -> list[Seed]:
+    """Returns seeds of at least so many rows and at most that median length, evenly spread over the file.
+
+    With a split (family first, part last), families of its part ``train`` are left out.
+    """
+    lines = [] if split is None else split.read_text(encoding="utf-8").splitlines()
+    left_out = {line.split("\t")[0] for line in lines if line.endswith("\ttrain")}
     seeds = [
         seed
         for seed in read_seed(rfam)
-        if len(seed.rows) >= fewest and np.median([len(ungapped(row)) for _, row in seed.rows]) <= longest
+        if seed.accession not in left_out
+        and len(seed.rows) >= fewest
+        and np.median([len(ungapped(row)) for _, row in seed.rows]) <= longest
     ]
     if count >= len(seeds):
         return seeds
@@ -83,13 +104,14 @@ def cut(alignment: Alignment, rows: int) -> Alignment:
 def figures(made: Alignment, reference: Alignment) -> AlignmentFigures:
     """Returns the figures of an alignment of the reference's rows."""
     test, true = (rows_of_seed(dict(zip(a.names, a.rows, strict=True))) for a in (made, reference))
-    return compare(test, true, made.ss_cons, reference.ss_cons)
+    found = compare(test, true, made.ss_cons, reference.ss_cons)
+    return found if "(" in reference.ss_cons else replace(found, pair_f1=float("nan"))
 
 
 def seeds(args: argparse.Namespace) -> None:
     """Prints a row a family and method, and the means."""
     found: dict[str, list[AlignmentFigures]] = {}
-    families = chosen(args.rfam, args.families, args.fewest or args.rows, args.longest)
+    families = chosen(args.rfam, args.families, args.fewest or args.rows, args.longest, args.split)
     for seed in families:
         complete = whole(seed)
         reference = cut(complete, args.rows)
@@ -97,9 +119,10 @@ def seeds(args: argparse.Namespace) -> None:
         plain = Alignment(reference.names, reference.rows)
         start = first_alignment(records[0], records[1:], threads=args.threads)
         made = {"linsi": annotate(mafft_alignment(plain, "linsi", threads=args.threads))}
-        for aligner in ("cm", "auto"):
+        for aligner in args.aligners:
             config = BuildConfig(aligner=aligner)
             made[aligner] = build(start, config, name="seed", threads=args.threads).alignment
+        made["known alignment"] = annotate(plain, fold)
         model = infernal.build(complete, name="seed", hand=False)
         made["ceiling"] = infernal.align(model, plain, threads=args.threads)
         for method, alignment in made.items():
@@ -111,9 +134,21 @@ def seeds(args: argparse.Namespace) -> None:
         line = [method, str(len(row))]
         for name in ("sps", "pair_f1"):
             values = np.array([getattr(figure, name) for figure in row])
-            low, high = interval(values, names)
-            line.append(f"{name} {np.nanmean(values):.3f} ({low:.3f} to {high:.3f})")
+            line.append(f"{name} {mean(values, names)}")
         print("\t".join(line))
+    for method, row in found.items():
+        gains = [
+            mean(np.array([getattr(a, n) - getattr(b, n) for a, b in zip(row, found["linsi"], strict=True)]), names)
+            for n in ("sps", "pair_f1")
+        ]
+        print(f"{method} - linsi", *gains, sep="\t")
+
+
+def mean(values: NDArray[np.float64], names: Sequence[str]) -> str:
+    """Returns a mean over families with its 95 % interval; families without a value do not count."""
+    some = np.flatnonzero(~np.isnan(values))
+    low, high = interval(values[some], [names[n] for n in some])
+    return f"{values[some].mean():.3f} ({low:.3f} to {high:.3f})"
 
 
 def null(args: argparse.Namespace) -> None:
@@ -169,6 +204,31 @@ def times(args: argparse.Namespace) -> None:
         print(rows, length, kept, built.method, f"neff {effective:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
 
 
+def deep(args: argparse.Namespace) -> None:
+    """Prints rows, Neff and seconds of a search in a database of one family."""
+    rng = np.random.default_rng(1)
+    members = [Record(i, "", letters) for i, family, letters in read_members(args.rfam) if family == args.family]
+    query, others = members[0], list(members[1:])
+    while len(others) < args.relatives:
+        parent = members[rng.integers(1, len(members))]
+        letters = np.array(list(parent.sequence))
+        changed = rng.random(len(letters)) < 0.15
+        letters[changed] = rng.choice(list("ACGU"), int(changed.sum()))
+        others.append(Record(f"copy{len(others)}", "", "".join(letters)))
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
+        for name, records in (("query", [query]), ("database", others[: args.relatives])):
+            (work / f"{name}.fa").write_text("".join(f">{r.id}\n{r.sequence}\n" for r in records))
+        command = ["rhoma", "search", "query.fa", "database.fa", "-o", "out", "--threads", str(args.threads)]
+        began, used = time.perf_counter(), sum(os.times()[:4])
+        subprocess.run([*command, "--quiet"], check=True, cwd=work)
+        wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
+        row = read_quality(work / "out" / "msa.tsv")[0]
+    print(
+        args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t"
+    )
+
+
 def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:
     """Returns sequences that the model of a family emits, cut or filled up to a length by their own letters."""
     with tempfile.TemporaryDirectory() as place:
@@ -184,15 +244,19 @@ def main() -> None:
     """Runs one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rfam", type=Path, required=True)
-    parser.add_argument("--part", choices=("seeds", "null", "power", "times"), default="seeds")
+    parser.add_argument("--part", choices=("seeds", "null", "power", "times", "deep"), default="seeds")
     parser.add_argument("--families", type=int, default=20)
     parser.add_argument("--rows", type=int, default=10)
     parser.add_argument("--fewest", type=int, help="rows that a seed has at least (default: --rows)")
+    parser.add_argument("--split", type=Path, help="split of families; those of its part train are left out")
+    parser.add_argument("--aligners", nargs="+", default=["cm", "auto"])
     parser.add_argument("--longest", type=int, default=400)
+    parser.add_argument("--family", default="RF00005", help="family of the database (deep)")
+    parser.add_argument("--relatives", type=int, default=5_000, help="its sequences (deep)")
     parser.add_argument("--shuffles", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    {"seeds": seeds, "null": null, "power": power, "times": times}[args.part](args)
+    {"seeds": seeds, "null": null, "power": power, "times": times, "deep": deep}[args.part](args)
 
 
 if __name__ == "__main__":

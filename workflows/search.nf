@@ -43,7 +43,7 @@ workflow SEARCH {
     }
 
     found = batches.join(results, failOnDuplicate: true)
-    if (settings.aligner in ['auto', 'cm']) {
+    if (settings.aligner in ['auto', 'structural', 'cm']) {
         mafft = found.map { meta, _fasta, _found -> [meta, []] }
     }
     else {

@@ -109,7 +109,10 @@ def test_very_long_queries_are_aligned_by_mafft() -> None:
     [
         ("cm", 10, 100, "cm", "asked for"),
         ("linsi", 10_000, 1_000, "linsi", "asked for"),
-        ("auto", 60, 100, "linsi", "few enough"),
+        ("structural", 10_000, 1_000, "structural", "asked for"),
+        ("auto", 60, 100, "structural", "short enough"),
+        ("auto", 5, 1_400, "linsi", "few enough"),
+        ("auto", 60, 800, "linsi", "few enough"),
         ("auto", 60, 1_400, "cm", "too many"),
     ],
 )
@@ -122,7 +125,7 @@ def test_the_aligner_and_why(wanted, rows, length, aligner, said, monkeypatch) -
 
 def test_without_mafft_auto_says_so(monkeypatch) -> None:
     monkeypatch.setattr("shutil.which", lambda program: None)
-    choice = choose_aligner("auto", rows=10, length=100)
+    choice = choose_aligner("auto", rows=60, length=800)
     assert (choice.aligner, choice.reason) == ("cm", "MAFFT is not installed")
 
 

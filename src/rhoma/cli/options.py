@@ -40,11 +40,11 @@ MaxHomologs = Annotated[
     int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
 ]
 AlignerOption = Annotated[
-    Literal["auto", "cm", "linsi", "xinsi"],
+    Literal["auto", "structural", "cm", "linsi", "xinsi"],
     typer.Option(
         "--aligner",
-        help="What aligns the core before the covariance model does: what suits it, the profile of the search, "
-        "MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod).",
+        help="What aligns the core before the covariance model does: what suits it, letters and structures at once, "
+        "the profile of the search, MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod).",
     ),
 ]
 QueryModel = Annotated[

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LETTERS = str.maketrans("._~T", "---U")
 _MARKED = re.compile(r"#|//|%")
+# Structures beside SS_cons: pseudoknots, as R-scape writes them.
+_FURTHER = re.compile(r"SS_cons_\d+")
 _ESCAPED = re.compile(r"%(23|2F|25)")
 
 
@@ -110,7 +112,7 @@ def parse_stockholm(text: str, *, path: Path | str = "alignment") -> Alignment:
         entry.columns.get("SS_cons", ""),
         # Infernal writes ~ over local ends: they are insertions too.
         entry.columns.get("RF", "").replace("-", ".").replace("~", "."),
-        lines={"cov": entry.columns["cov"]} if "cov" in entry.columns else {},
+        lines={tag: line for tag, line in entry.columns.items() if tag == "cov" or _FURTHER.fullmatch(tag)},
     )
 
 

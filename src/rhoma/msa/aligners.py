@@ -8,12 +8,15 @@ from typing import Literal
 
 from rhoma import tools
 from rhoma.msa.mafft import require_xinsi
+from rhoma.msa.structural import rows_within
 
-Aligner = Literal["auto", "cm", "linsi", "xinsi"]
-Chosen = Literal["cm", "linsi", "xinsi"]
+Aligner = Literal["auto", "structural", "cm", "linsi", "xinsi"]
+Chosen = Literal["structural", "cm", "linsi", "xinsi"]
 
 # L-INS-i compares all pairs of rows: about a minute of a core at so many (rows x nucleotides) squared.
 _MOST_CELLS = 4e9
+# Folding longer rows takes too long, and of fewer rows the structural aligner learns too little of those that follow.
+_LONGEST, _FEWEST_ROWS = 700, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class Choice:
     """An aligner and why it.
 
     Attributes:
-        aligner: ``cm`` begins with the profile's alignment, ``linsi`` and ``xinsi`` with MAFFT's.
+        aligner: ``structural`` begins with :mod:`rhoma.msa.structural`, ``cm`` with the profile's alignment,
+            ``linsi`` and ``xinsi`` with MAFFT's.
         reason: In a few words.
     """
 
@@ -33,12 +37,15 @@ def choose_aligner(wanted: Aligner, *, rows: int, length: int) -> Choice:
     """Returns the aligner for the core of an alignment.
 
     Args:
-        wanted: As the user says; ``auto`` is L-INS-i where it is installed and quick enough.
+        wanted: As the user says; ``auto`` is the structural aligner where the rows are short enough, then L-INS-i
+            where it is installed and quick enough.
         rows: Rows of the core.
-        length: Nucleotides of the query.
+        length: Nucleotides of the longest row.
     """
     if wanted != "auto":
         return Choice(wanted, "asked for")
+    if length <= _LONGEST and rows_within(length) >= min(rows, _FEWEST_ROWS):
+        return Choice("structural", f"rows of up to {length} nt are short enough to be aligned by structure")
     if shutil.which("mafft") is None:
         return Choice("cm", "MAFFT is not installed")
     if float(rows * length) ** 2 > _MOST_CELLS:

@@ -1,7 +1,8 @@
 """From a query and its homologs to the alignment with structure, model and evidence.
 
-A core of diverse rows makes the covariance model: aligned first, folded, modelled, aligned to the model, and so again
-until the structure stays. All rows are then aligned to that model, as far as time allows; the others to its profile.
+A core of diverse rows makes the covariance model. Aligned by letters and structures at once, it is folded and modelled;
+aligned by letters alone, it is besides aligned to the model, and so again until the structure stays. All rows are
+then aligned to that model, as far as time allows; the others to its profile.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
 from rhoma.errors import ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
-from rhoma.msa.consensus import fold
+from rhoma.msa.consensus import INFORMED, fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
 from rhoma.msa.mafft import mafft_alignment
+from rhoma.msa.pseudoknots import crossing_helices, with_pseudoknots
 from rhoma.msa.quality import FEW_EFFECTIVE
 from rhoma.msa.select import effective_sequences, fragments, select
+from rhoma.msa.structural import rows_within, structural_alignment
 from rhoma.structure import LONG, annotate, query_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 # cmbuild takes about a minute at this length, and its time grows with the square.
 LONGEST_MODEL = 3_000
@@ -35,7 +41,7 @@ CORE = 60
 # Seconds of a core that aligning all rows to the model may take, and what a row of 100 nt takes at most; the time grows
 # with the square of the length.
 _CMALIGN_BUDGET = 30.0
-_CMALIGN_ROW = 0.03
+_CMALIGN_ROW = 0.05
 _CMALIGN_SECONDS = 1_800.0
 
 
@@ -45,9 +51,10 @@ class BuildConfig(BaseModel):
     Attributes:
         max_homologs: most homologs in an alignment.
         max_identity: homologs more alike than this to a better one are left out.
-        aligner: what aligns the core before the covariance model does: the profile (``cm``), MAFFT L-INS-i
-            (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
-        rounds: how often model and alignment are made from each other at most.
+        aligner: what aligns the core before the covariance model does: letters and structures at once
+            (``structural``), the profile (``cm``), MAFFT L-INS-i (``linsi``) or X-INS-i (``xinsi``), or what suits
+            the rows (``auto``).
+        rounds: how often model and alignment are made from each other at most; ``structural`` makes one.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -63,10 +70,10 @@ class Built:
     """An alignment with its model and evidence.
 
     Attributes:
-        alignment: the query first; with structure, reference line and the line ``cov``.
+        alignment: the query first; with structure (and pseudoknots), reference line and the line ``cov``.
         model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
-        method: ``cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could align, ``profile``
-            for ``cm`` then, and ``single`` for the query alone.
+        method: ``cm``, ``structural+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could
+            align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
         reason: why this aligner.
         covariation: the pairs of the structure and the others that covary.
         warnings: what to mind.
@@ -87,11 +94,11 @@ def choose_rows(start: Alignment, config: BuildConfig) -> list[int]:
     return [0, *select(cells, ranked, most=config.max_homologs, max_identity=config.max_identity)]
 
 
-def core_of(start: Alignment) -> list[int]:
+def core_of(start: Alignment, *, most: int = CORE) -> list[int]:
     """Returns the rows that make the model: all of few, the most different of many; the query (0) first."""
-    if len(start.rows) <= CORE:
+    if len(start.rows) <= most:
         return list(range(len(start.rows)))
-    return [0, *select(as_cells(start.rows), range(1, len(start.rows)), most=CORE - 1, max_identity=1.0)]
+    return [0, *select(as_cells(start.rows), range(1, len(start.rows)), most=most - 1, max_identity=1.0)]
 
 
 def build(
@@ -117,30 +124,40 @@ def build(
         reason = f"the query is longer than {LONG:,} nt: no covariance model aligns"
         return _finished(annotate(start, fold), name, "profile", reason, length)
     rows = core_of(start)
-    choice = choose_aligner(config.aligner, rows=len(rows), length=length)
-    method: str = "profile" if choice.aligner == "cm" else choice.aligner
-    first = start.keep(rows)
-    if core is not None:
-        first = core
-    elif choice.aligner != "cm":
+    longest = max(len(ungapped(start.rows[row])) for row in rows)
+    # what MAFFT has aligned elsewhere was asked for
+    wanted = "linsi" if core is not None and config.aligner == "auto" else config.aligner
+    choice = choose_aligner(wanted, rows=len(rows), length=longest)
+    structural = choice.aligner == "structural"
+    if structural:
+        rows = core_of(start, most=max(2, rows_within(longest)))
+    known: dict[str, NDArray[np.float64]] = {}
+    first = start.keep(rows) if core is None else core
+    if choice.aligner == "structural":
+        first = structural_alignment(first, known)
+    elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
+    folded = partial(fold, known=known, together=INFORMED) if structural else partial(fold, known=known)
     try:
-        refined = _refine(first, config.rounds, threads)
-        whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
+        if structural:
+            whole = _deep(annotate(first, folded), start, threads)
+            whole = annotate(whole.with_lines(ss_cons="", rf=""), folded)
+        else:
+            refined = _refine(annotate(first, folded), config.rounds, folded, threads)
+            whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
     except ToolError as error:
         if error.tool != "cmalign":
             raise
         # A matrix too large or a run too long: the alignment at hand stays.
         kept = first if len(rows) == len(start.rows) else start
-        return _finished(annotate(kept, fold), name, method, f"{choice.reason}; cmalign: {error.problem}", length)
+        at_hand = "profile" if choice.aligner == "cm" or kept is start else choice.aligner
+        return _finished(annotate(kept, fold), name, at_hand, f"{choice.reason}; cmalign: {error.problem}", length)
     method = "cm" if choice.aligner == "cm" else f"{choice.aligner}+cm"
     return _finished(whole, name, method, choice.reason, length)
 
 
-def _refine(first: Alignment, rounds: int, threads: int) -> Alignment:
+def _refine(annotated: Alignment, rounds: int, folded: Callable[[Sequence[str]], str], threads: int) -> Alignment:
     """Returns the rows aligned to the model of their structure, again until that stays, with what is then folded."""
-    folded = partial(fold, known={})
-    annotated = annotate(first, folded)
     for _ in range(rounds):
         before = [pair[:2] for pair in query_pairs(annotated)]
         model = infernal.build(annotated, name="core")
@@ -169,9 +186,8 @@ def _finished(alignment: Alignment, name: str, method: str, reason: str, length:
     model = infernal.build(alignment, name=name) if length <= LONGEST_MODEL else ""
     pairs = tuple(covariation(alignment))
     lines = {"cov": covariation_line(pairs, alignment.columns)} if pairs else {}
-    return Built(
-        replace(alignment, lines=lines), model, method, reason, pairs, tuple(_warnings(alignment, pairs, method))
-    )
+    known = with_pseudoknots(replace(alignment, lines=lines), crossing_helices(alignment, pairs))
+    return Built(known, model, method, reason, pairs, tuple(_warnings(alignment, pairs, method)))
 
 
 def _warnings(alignment: Alignment, pairs: Sequence[CovaryingPair], method: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The consensus structure of an alignment: what its rows fold into together, and each by itself.
 
-RNAalifold folds the alignment, RNAfold every row of a sample; the mean of both base-pair probabilities is the evidence,
+RNAalifold folds the alignment, RNAfold every row of a sample; both base-pair probabilities together are the evidence,
 and the structure is the one with the largest expected accuracy (gamma-centroid; Hamada, Kiryu, Sato, Mituyama and Asai
 2009, Bioinformatics 25:465). The rows' own structures help most where an alignment is not quite right: a helix that is
 out of register in the columns is still one in every row.
@@ -21,15 +21,21 @@ if TYPE_CHECKING:
 
 # Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
 # a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.5
+_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
+# Weight of RNAalifold's probabilities beside those of rows that were folded with what the others pair.
+INFORMED = 0.3
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
 _SINGLE_LENGTH = 200
 _LOOP = 4
+# kT at 37 degrees in kcal/mol.
+_KT = 0.61632
+# Longer ones are folded once for the energy that keeps the partition function within the range of numbers.
+_RESCALED = 500
 
 
-def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None) -> str:
+def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None, *, together: float = 0.5) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
     Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
@@ -39,14 +45,15 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
         rows: Upper-case RNA with ``-``, all of one length, at least one.
         known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
             again keeps them.
+        together: Weight of RNAalifold's probabilities; the rows' own have the rest.
     """
     known = {} if known is None else known
     length = len(rows[0])
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
     letters = known_letters(_spread(rows, _MOST_ROWS))
-    together = _alifold(letters)
-    alone = np.zeros_like(together)
+    common = _alifold(letters)
+    alone = np.zeros_like(common)
     fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / length) ** 2)))
     sample = _spread(letters, fewer)
     for row in sample:
@@ -56,7 +63,8 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
             if text not in known:
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
-    return dot_bracket(centroid((together + alone / len(sample)) / 2, _GAMMA), length)
+    mean = together * common + (1 - together) * alone / len(sample)
+    return dot_bracket(centroid(mean, _GAMMA), length)
 
 
 def _spread(rows: Sequence[str], most: int) -> list[str]:
@@ -75,17 +83,26 @@ def _alifold(rows: Sequence[str]) -> NDArray[np.float64]:
     return _probabilities(RNA.fold_compound(list(rows), model))
 
 
-def pair_probabilities(sequence: str) -> NDArray[np.float64]:
-    """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides)."""
+def pair_probabilities(sequence: str, energies: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Returns RNAfold's base-pair probabilities of one sequence, symmetric, shape (nucleotides, nucleotides).
+
+    Args:
+        sequence: Of A, C, G, U and N.
+        energies: What every base pair costs besides, in units of kT at 37 degrees; symmetric.
+    """
     import RNA
 
-    return _probabilities(RNA.fold_compound(sequence, RNA.md()))
+    compound = RNA.fold_compound(sequence, RNA.md())
+    if energies is not None:
+        compound.sc_set_bp(np.pad(_KT * energies, ((1, 0), (1, 0))).tolist())
+    return _probabilities(compound)
 
 
 def _probabilities(compound: object) -> NDArray[np.float64]:
     # the bindings have no types
-    _, energy = compound.mfe()  # type: ignore[attr-defined]
-    compound.exp_params_rescale(energy)  # type: ignore[attr-defined]
+    if compound.length > _RESCALED:  # type: ignore[attr-defined]
+        _, energy = compound.mfe()  # type: ignore[attr-defined]
+        compound.exp_params_rescale(energy)  # type: ignore[attr-defined]
     compound.pf()  # type: ignore[attr-defined]
     upper = np.asarray(compound.bpp(), dtype=np.float64)[1:, 1:]  # type: ignore[attr-defined]
     return np.asarray(upper + upper.T)

@@ -10,6 +10,7 @@ no pair is tested because it is in the structure, so a structure folded from the
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -182,14 +183,14 @@ def simulate(
     for child, parent in branches:
         row = made[parent].copy()
         changed = ancestral[child] != ancestral[parent]
-        kinds = ancestral[parent][changed].astype(np.int64) * 16 + ancestral[child][changed]
+        kinds = Counter(zip(ancestral[parent][changed].tolist(), ancestral[child][changed].tolist(), strict=True))
         free = rng.permutation(len(row))
         letters = row[free]
-        for kind, times in zip(*np.unique(kinds, return_counts=True), strict=True):
+        for (before, after), times in sorted(kinds.items()):
             # a letter that has become rarer than its substitutions changes at all its columns
-            places = free[letters == kind // 16][:times]
-            row[places] = kind % 16
-            letters = np.where(np.isin(free, places), 0, letters)
+            places = np.flatnonzero(letters == before)[:times]
+            row[free[places]] = after
+            letters[places] = 0
         made[child] = row
     return made
 

@@ -76,7 +76,7 @@ class SearchRun:
     out: Path
     search: SearchConfig
     max_homologs: int = 5_000
-    aligner: Literal["auto", "cm", "linsi", "xinsi"] | None = "auto"
+    aligner: Literal["auto", "structural", "cm", "linsi", "xinsi"] | None = "auto"
     labels: Path | None = None
     model: Path | None = None
     model_dir: Path | None = None

@@ -1,0 +1,168 @@
+"""Alignment by letters and structure at once: each sequence's base-pair probabilities help to align it, and back.
+
+Letters match the better, the likelier both pair towards the same side, or both do not pair. The posteriors of the
+pairwise alignments then carry base pairs from sequence to sequence: every sequence is folded again with what the others
+pair (as in TurboFold; Harmanci, Sharma and Mathews 2011, BMC Bioinformatics 12:108), and letters whose partners are
+aligned too match better. All posteriors together make the multiple alignment (:mod:`rhoma.msa.accuracy`).
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.alignment import Alignment, as_rows, ungapped
+from rhoma.msa.accuracy import align
+from rhoma.msa.consensus import pair_probabilities
+from rhoma.msa.pairhmm import posteriors
+from rhoma.structure import known_letters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+# RIBOSUM85-60 of single letters (Klein and Eddy 2003, BMC Bioinformatics 4:44), A, C, G, U, in bits; 0 for others.
+_RIBOSUM = np.zeros((5, 5))
+_RIBOSUM[:4, :4] = (
+    (2.22, -1.86, -1.46, -1.39),
+    (-1.86, 1.16, -2.48, -1.05),
+    (-1.46, -2.48, 1.03, -1.74),
+    (-1.39, -1.05, -1.74, 1.65),
+)
+_CODE = np.full(256, 4, dtype=np.int64)
+_CODE[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
+# In bits as well: every match, one where both pair towards the same side, one where neither pairs, and one of base
+# pairs. A bit counts _SCALE in the logarithm of a weight.
+_MATCH, _PAIRED, _FREE, _STACKED, _SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
+# How strongly pairs of the others count when a sequence is folded again (kT a unit of the logarithm), and the least
+# probability of theirs.
+_TRUST, _LEAST = 0.3, 1e-3
+# A sequence nearly equal tells little of the structure.
+_LEAST_WEIGHT = 0.02
+# Cells of all pairwise alignments together, and of those that are worked on at once.
+MOST_CELLS = 30_000_000
+_CELLS = 2_000_000
+MOST_ROWS = 32
+
+
+def rows_within(length: int) -> int:
+    """Returns how many sequences of a length are few enough to be aligned."""
+    for rows in range(MOST_ROWS, 1, -1):
+        if rows * (rows - 1) // 2 * length**2 <= MOST_CELLS:
+            return rows
+    return 1
+
+
+def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float64]] | None = None) -> Alignment:
+    """Returns the rows of an alignment, aligned anew; its time grows with the squares of rows and nucleotides.
+
+    Args:
+        alignment: At least two rows, each with a letter.
+        known: Pair probabilities of single sequences, as :func:`rhoma.msa.consensus.fold` reads them, to be filled
+            with what the sequences have together.
+    """
+    letters = known_letters([ungapped(row) for row in alignment.rows])
+    lengths = np.array([len(row) for row in letters])
+    pairs = list(combinations(range(len(letters)), 2))
+    codes = np.full((len(letters), int(lengths.max())), 4, dtype=np.int64)
+    for number, text in enumerate(letters):
+        codes[number, : len(text)] = _CODE[np.frombuffer(text.encode("ascii"), dtype=np.uint8)]
+    alone = _stacked(lengths, [pair_probabilities(text) for text in letters])
+    first = _pairwise(codes, lengths, pairs, alone, None)
+    others = _carried(codes, lengths, pairs, alone, first)
+    together = [
+        pair_probabilities(text, _bonus(others[number, : len(text), : len(text)]))
+        for number, text in enumerate(letters)
+    ]
+    if known is not None:
+        known.update(zip(letters, together, strict=True))
+    matches = _pairwise(codes, lengths, pairs, _stacked(lengths, together), first)
+    columns = align(lengths.tolist(), pairs, matches)
+    width = max(int(place[-1]) for place in columns.values()) + 1
+    cells = np.full((len(letters), width), ord("-"), dtype=np.uint8)
+    for number, row in enumerate(alignment.rows):
+        cells[number, columns[number]] = np.frombuffer(ungapped(row).encode("ascii"), dtype=np.uint8)
+    return Alignment(alignment.names, as_rows(cells[:, (cells != ord("-")).any(axis=0)]))
+
+
+def _stacked(lengths: NDArray[np.int64], probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Returns matrices of all sequences in one, filled up with zeros; shape (rows, longest, longest)."""
+    size = int(lengths.max())
+    found = np.zeros((len(lengths), size, size), dtype=np.float32)
+    for place, matrix in zip(found, probabilities, strict=True):
+        place[: len(matrix), : len(matrix)] = matrix
+    return found
+
+
+def _portions(count: int, size: int) -> Iterator[slice]:
+    """Yields slices of so many pairs of sequences that their cells are worked on at once."""
+    step = max(1, _CELLS // size**2)
+    yield from (slice(a, b) for a, b in pairwise([*range(0, count, step), count]))
+
+
+def _pairwise(
+    codes: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    pairs: Sequence[tuple[int, int]],
+    probabilities: NDArray[np.float32],
+    earlier: NDArray[np.float32] | None,
+) -> NDArray[np.float32]:
+    """Returns the posteriors of all pairs of sequences, shape (pairs, longest, longest).
+
+    Args:
+        codes: Letters as numbers, shape (rows, longest).
+        lengths: Of the sequences.
+        pairs: Of sequences.
+        probabilities: Of base pairs, shape (rows, longest, longest).
+        earlier: Posteriors that tell which partners are aligned.
+    """
+    opening, closing = np.triu(probabilities).sum(axis=2), np.tril(probabilities).sum(axis=2)
+    features = np.stack(
+        [
+            np.sqrt(_PAIRED * opening),
+            np.sqrt(_PAIRED * closing),
+            np.sqrt(_FREE * np.maximum(1 - opening - closing, 0)),
+        ],
+        axis=2,
+    )
+    size = codes.shape[1]
+    found = np.empty((len(pairs), size, size), dtype=np.float32)
+    for part in _portions(len(pairs), size):
+        a, b = np.asarray(pairs[part]).T
+        scores = _RIBOSUM[codes[a][:, :, None], codes[b][:, None, :]] + _MATCH
+        scores += features[a] @ features[b].transpose(0, 2, 1)
+        if earlier is not None:
+            scores += _STACKED * np.sqrt(probabilities[a] @ earlier[part] @ probabilities[b])
+        found[part] = posteriors(_SCALE * scores, lengths[a], lengths[b])
+    return found
+
+
+def _carried(
+    codes: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    pairs: Sequence[tuple[int, int]],
+    probabilities: NDArray[np.float32],
+    matches: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Returns the base-pair probabilities of each sequence's others, carried over; those most unlike it count most."""
+    found, weights = np.zeros_like(probabilities), np.zeros(len(lengths), dtype=np.float32)
+    for part in _portions(len(pairs), codes.shape[1]):
+        a, b = np.asarray(pairs[part]).T
+        match = matches[part]
+        equal = codes[a][:, :, None] == codes[b][:, None, :]
+        identity = (match * equal).sum(axis=(1, 2)) / np.minimum(lengths[a], lengths[b])
+        weight = np.maximum(1 - identity, _LEAST_WEIGHT).astype(np.float32)
+        back = match.transpose(0, 2, 1)
+        for to, carried in ((a, match @ probabilities[b] @ back), (b, back @ probabilities[a] @ match)):
+            for number, matrix, share in zip(to.tolist(), carried, weight, strict=True):
+                found[number] += share * matrix
+                weights[number] += share
+    return found / weights[:, None, None]
+
+
+def _bonus(others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns the energy of every base pair in units of kT, by its probability in the other sequences."""
+    return -_TRUST * np.log(np.maximum(others, _LEAST).astype(np.float64))
