@@ -92,3 +92,23 @@ def test_neither_strand_of_what_is_known_is_looked_at_again() -> None:
     listed = Shortlist(tuple(places), np.array([3, 0, 1, 2]), 4)
     assert covariance.unknown_regions(listed, [middle(0)]) == [places[2], places[3]]
     assert covariance.unknown_regions(listed, []) == [places[1], places[2], places[3], places[0]]
+
+
+def test_runs_of_letters_that_could_pair_are_no_hits(
+    tmp_path: Path, toy_embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helix = "GGGGGGGGGGGGGG" + "AAAAAA" + "CCCCCCCCCCCCCC"
+    texts = [FLANK + helix + FLANK, FLANK + whole(STEMS[0]) + FLANK]
+    records = [Record(str(number), "", text) for number, text in enumerate(texts)]
+    store = write_store(tmp_path / "store", records, toy_embedder)
+    index = build_index(records, store, tmp_path / "index", mmseqs=False)
+    letters = Letters(Database(index, window=index.manifest.window, stride=index.manifest.stride), ProfileScorer())
+    regions = [Region(number, False, 0, len(text)) for number, text in enumerate(texts)]
+
+    def found(query: str) -> set[int]:
+        return {hit.sequence for hit in covariance.search(covariance.model_of(query, (), None), regions, letters)}
+
+    assert found(QUERY) == {1}
+    assert found(helix) == set()
+    monkeypatch.setattr(covariance, "MOST_REPETITION", 1e9)
+    assert found(helix) == {0}

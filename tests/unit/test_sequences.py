@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhoma.sequences import IUPAC, digest, reverse_complement, safe_name
+from rhoma.sequences import IUPAC, digest, repetition, reverse_complement, safe_name
 
 rna = st.text(alphabet=IUPAC, max_size=300)
 
@@ -36,3 +38,16 @@ def test_safe_names_are_readable():
     assert safe_name("../a;b") == "%2E.%2Fa%3Bb"
     assert safe_name("$(rm -rf x)") == "%24%28rm%20-rf%20x%29"
     assert safe_name("100%") == "100%25"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "value"), [("", 0), ("ACG", 0), ("ACGU", 0), ("AAAA", 64), ("ACACAC", 64 * 4 / 12)]
+)
+def test_repetition_counts_equal_triplets(sequence: str, value: float) -> None:
+    assert repetition(sequence) == pytest.approx(value)
+
+
+def test_repetition_of_random_letters_is_one() -> None:
+    letters = "".join(np.random.default_rng(1).choice(list("ACGU"), 5000))
+    assert repetition(letters) == pytest.approx(1, abs=0.1)
+    assert repetition(letters[:60] + 30 * "A" + 30 * "G" + 30 * "U") > 4

@@ -11,6 +11,7 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, lay_out, whole_row
 from rhoma.evalue import cm_log_pvalue
 from rhoma.search.scoring import TargetHit, best_of
+from rhoma.sequences import repetition
 from rhoma.structure import fold_consensus
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ LONGEST_END = 30
 OPTIONS = ("--toponly", "--notrunc", "-Z", "20", "-T", "5", "--incT", "5", "--ftau", "1e-3", "--tau", "1e-4")
 # Random sequences that calibrate the filters, 200 by default.
 _DRAFT = ("--EmN", "50", "--EvN", "50", "--ElfN", "50", "--EgfN", "50")
+# Runs of single letters pair with each other however the model reads: hits of such letters are none.
+MOST_REPETITION = 4.0
 _SPAN = re.compile(r"(\d+)/(\d+)-(\d+)")
 
 
@@ -81,7 +84,10 @@ def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Regio
 
 
 def search(model: str, regions: Sequence[Region], letters: Letters) -> list[TargetHit]:
-    """Returns what a covariance model of :func:`model_of` finds in regions, best first, one hit a place."""
+    """Returns what a covariance model of :func:`model_of` finds in regions, best first, one hit a place.
+
+    Stretches of low complexity (:func:`rhoma.sequences.repetition`) are no hits.
+    """
     if not model or not regions:
         return []
     targets = [
@@ -101,6 +107,8 @@ def search(model: str, regions: Sequence[Region], letters: Letters) -> list[Targ
         if match is None:
             continue
         number, start, end = match[1], int(match[2]) - 1, int(match[3])
+        if repetition(targets[int(number)][1][start:end]) > MOST_REPETITION:
+            continue
         region = regions[int(number)]
         filled = np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-")
         columns = np.where(reference, position, -1)[filled].astype(np.int32)
