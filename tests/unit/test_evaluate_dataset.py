@@ -80,6 +80,12 @@ class TestFromRfam:
             truths = benchmark.truths(database)
             assert all(len(truth.positives) == 3 for truth in truths.values())
 
+    def test_a_benchmark_of_another_version_is_refused(self, benchmark: Benchmark) -> None:
+        path = benchmark.path / "dataset.json"
+        path.write_text(json.dumps({**benchmark.settings, "schema_version": 1}))
+        with pytest.raises(InputError, match="another version.*make it anew"):
+            Benchmark(benchmark.path)
+
     def test_families_that_the_split_relates_are_ignored(self, rfam: Path, tmp_path: Path) -> None:
         related = [replace(row, component="RF00000") if row.split == "test" else row for row in rows()]
         write_split(tmp_path / "split.tsv", related)

@@ -31,7 +31,7 @@ LABELS = {
     "clanless": ("F4", ""),
 }
 TARGETS = [*LABELS, "decoy"]
-TRUTH = truth_of("q", LABELS, TARGETS)
+TRUTH = truth_of("q", LABELS, TARGETS, {})
 
 
 def hits(*rows: tuple[str, float]) -> list[RankedHit]:
@@ -50,8 +50,8 @@ def test_families_of_a_component_are_neither_true_nor_false() -> None:
 
 
 def test_families_without_clan_are_no_mates() -> None:
-    assert truth_of("other", LABELS, TARGETS).ignored == {"other"}
-    assert truth_of("other", LABELS, TARGETS).positives == frozenset()
+    assert truth_of("other", LABELS, TARGETS, {}).ignored == {"other"}
+    assert truth_of("other", LABELS, TARGETS, {}).positives == frozenset()
 
 
 def test_all_found_first() -> None:

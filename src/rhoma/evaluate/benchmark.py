@@ -2,7 +2,7 @@
 
 ``queries.fasta``, ``queries.tsv`` (what is known of each query), ``labels.tsv`` (id, family, clan of
 everything that is no decoy), ``components.tsv`` (family, component: which families the split relates, see
-:mod:`rhoma.evaluate.splits`; a benchmark of own sequences has none), ``<database>/targets.fasta`` for every
+:mod:`rhoma.evaluate.splits`; none in a benchmark of own sequences), ``<database>/targets.fasta`` for every
 database, ``seeds/<family>.sto`` (reference alignments) and ``dataset.json``, written last.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rhoma.sequences import Record
 
+SCHEMA = 2
 PLAIN, FLANKED, DECOYS, OWN = "plain", "flanked", "decoys", "own"
 
 
@@ -55,7 +56,7 @@ class Benchmark:
         path: the directory.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or one of another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,10 +66,14 @@ class Benchmark:
         except (OSError, json.JSONDecodeError):
             remedy = "make one with 'evaluate dataset'"
             raise InputError("is no benchmark directory", path=path, remedy=remedy) from None
+        if self.settings.get("schema_version") != SCHEMA:
+            raise InputError(
+                "is a benchmark of another version of rhoma", path=path, remedy="make it anew with 'evaluate dataset'"
+            )
         self.databases: list[str] = self.settings["databases"]
         self.infos = read_queries(path / "queries.tsv")
         self.labels = read_labels(path / "labels.tsv")
-        self.component_of = _read_components(path / "components.tsv") if self.settings["components"] else {}
+        self.component_of = _read_components(path / "components.tsv")
 
     def queries(self) -> list[Record]:
         """Returns the queries."""

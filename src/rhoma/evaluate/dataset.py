@@ -10,7 +10,7 @@ import numpy as np
 
 from rhoma.alignment import Alignment
 from rhoma.errors import InputError
-from rhoma.evaluate.benchmark import DECOYS, FLANKED, OWN, PLAIN, QueryInfo, write_queries
+from rhoma.evaluate.benchmark import DECOYS, FLANKED, OWN, PLAIN, SCHEMA, QueryInfo, write_queries
 from rhoma.evaluate.splits import (
     MIN_BITS,
     SIZE_CLASSES,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from rhoma.evaluate.splits import SplitRow
     from rhoma.rfam import Seed
 
-SCHEMA = 1
 _MOST_AMBIGUOUS = 0.05
 _FRAGMENT = 0.6
 
@@ -123,7 +122,6 @@ def build_dataset(
         {
             "schema_version": SCHEMA,
             "databases": databases,
-            "components": True,
             "split_sha256": sha256_file(split),
             "config": config.model_dump(),
             "counts": {
@@ -170,9 +168,10 @@ def own_dataset(queries: Path, targets: Path, labels: Path, out: Path) -> dict[s
     write_fasta(out / "queries.fasta", asked)
     write_queries(out / "queries.tsv", infos)
     _write_tsv(out / "labels.tsv", ("id", "family", "clan"), [(n, *label) for n, label in sorted(known.items())])
+    _write_tsv(out / "components.tsv", ("family", "component"), ())
     _write_database(out / OWN, searched)
     counts = {"queries": len(asked), "targets": len(searched)}
-    return _finish(out, {"schema_version": SCHEMA, "databases": [OWN], "components": False, "counts": counts})
+    return _finish(out, {"schema_version": SCHEMA, "databases": [OWN], "counts": counts})
 
 
 def identity_class(seed: Seed | None, most: int = 40) -> str:

@@ -60,7 +60,7 @@ def truth_of(
     query: str,
     labels: Mapping[str, tuple[str, str]],
     targets: Iterable[str],
-    component_of: Mapping[str, str] | None = None,
+    component_of: Mapping[str, str],
 ) -> Truth:
     """Returns what is true for a query among the targets of a database.
 
@@ -68,10 +68,10 @@ def truth_of(
         query: an id with a label.
         labels: id -> (family, clan or empty).
         targets: ids of the database; those without label are decoys.
-        component_of: family -> its component of related families, where that is known.
+        component_of: family -> its component of related families; a family that is missing is its own.
     """
     family, clan = labels[query]
-    component = (component_of or {}).get(family)
+    component = component_of.get(family, family)
     positives, ignored = set(), {query}
     for target in targets:
         if target == query or target not in labels:
@@ -79,7 +79,7 @@ def truth_of(
         other, other_clan = labels[target]
         if other and other == family:
             positives.add(target)
-        elif (clan and clan == other_clan) or (component and component_of and component == component_of.get(other)):
+        elif (clan and clan == other_clan) or component == component_of.get(other, other):
             ignored.add(target)
     return Truth(query, family, frozenset(positives), frozenset(ignored))
 
