@@ -3,7 +3,7 @@
     rhoma evaluate dataset --rfam DIR --preset standard -o BENCH
     python benchmarks/search_settings.py --benchmark BENCH --work WORK --effort auto
     python benchmarks/search_settings.py --benchmark BENCH --work WORK --effort auto --set iteration.FEW=20
-    python benchmarks/search_settings.py --benchmark BENCH --work WORK --set shortlist=2000 --set covariance.MOST_ROWS=50
+    python benchmarks/search_settings.py --benchmark BENCH --work WORK --set shortlist=500 --set covariance.MOST_ROWS=9
 
 ``--set NAME=VALUE`` changes a setting of :class:`rhoma.SearchConfig`, ``--set MODULE.NAME=VALUE`` a constant of
 ``rhoma.search.MODULE``; values are Python literals. The databases ``plain`` and ``flanked`` are indexed once in
