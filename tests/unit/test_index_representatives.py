@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from rhoma.index.build import build_index
 from rhoma.index.change import delete, verify
 from rhoma.index.compact import compact
 from rhoma.index.contents import arrange, itself
-from rhoma.index.representatives import _near, near_copies
+from rhoma.index.representatives import _Search, near_copies
 from rhoma.io.fasta import read_fasta
+from rhoma.rfam import read_sequences
 from rhoma.sequences import Record, reverse_complement
 from rhoma.store import write_store
 
@@ -71,8 +73,9 @@ def test_only_near_copies_are_represented(family: dict[str, str], threads: int):
 
 def test_the_table_of_alignments_is_read_with_all_conditions():
     good = "3\t5\t95\t100\t1\t100\t110\t5\t104\t120\t100M"
-    assert _near(good, 10) == (3, 5, 95)
-    assert _near(good, 9) == (-1, -1, 0), "ten letters lie outside"
+    near = _Search(unaligned=10, identity=0.9, coverage=0.8, threads=1, work=None)._near
+    assert near(good) == (3, 5, 95)
+    assert replace(near.__self__, unaligned=9)._near(good) is None, "ten letters lie outside"
     for change in (
         ("95\t100\t1", "89\t100\t1"),
         ("1\t100\t110", "100\t1\t110"),
@@ -80,7 +83,30 @@ def test_the_table_of_alignments_is_read_with_all_conditions():
         ("104\t120", "104\t130"),
         ("100M", "80M20I"),
     ):
-        assert _near(good.replace(*change), 10)[0] == -1, change
+        assert near(good.replace(*change)) is None, change
+
+
+@pytest.mark.tool("mmseqs")
+def test_a_crowd_larger_than_the_list_of_copies_has_few_representatives():
+    # 50 copies are listed for each: of 300 variants, all within 5 % of the first, most must meet its successors
+    rng = np.random.default_rng(5)
+    first = random_text(rng, 120)
+    crowd = [first, *dict.fromkeys(mutated(rng, first, 0.02) for _ in range(300))]
+    representative = near_copies(crowd, unaligned=64)
+    assert len(set(representative.tolist())) <= 3
+
+
+@pytest.mark.tool("mmseqs")
+@pytest.mark.rfam
+def test_two_runs_choose_the_same_representatives(rfam_dir: Path):
+    # linear clustering of MMseqs2 does not: on these families it breaks ties at random
+    families = read_sequences(rfam_dir)
+    names = ("RF01459", "RF02344", "RF02516", "RF02879")
+    sequences = list(dict.fromkeys(s for name in names for s in families[name].values()))
+    first = near_copies(sequences, unaligned=64, identity=0.8)
+    assert len(set(first.tolist())) < len(sequences)
+    for threads in (1, 2, 2):
+        assert near_copies(sequences, unaligned=64, identity=0.8, threads=threads).tolist() == first.tolist()
 
 
 def test_clusters_stand_together_and_are_cut_between():

@@ -21,6 +21,7 @@ from rhoma import tools
 from rhoma.artifacts import atomic_write
 from rhoma.checksums import check_sha256, write_sha256
 from rhoma.errors import InputError, RhomaError
+from rhoma.index.representatives import near_copies
 from rhoma.rfam import read_clans, read_sequences
 
 if TYPE_CHECKING:
@@ -72,35 +73,31 @@ def deduplicate(
     coverage: float = 0.8,
     threads: int = 1,
 ) -> dict[str, dict[str, str]]:
-    """Returns the families with one sequence a cluster (MMseqs2 linclust), in the given order.
+    """Returns the families with one sequence of those that are near copies of one, in the given order.
 
     Args:
         families: family -> {id: sequence}.
-        identity: fraction of identical nucleotides in the alignment to the cluster's first sequence.
+        identity: fraction of identical nucleotides in the alignment to the sequence that stands for the others.
         coverage: fraction of both sequences in that alignment.
-        threads: for MMseqs2.
+        threads: for MMseqs2; the result is the same for any number.
 
     Raises:
         ToolError: MMseqs2 is missing or failed.
     """
     named = [(family, name) for family, members in families.items() for name in members]
-    with tempfile.TemporaryDirectory(prefix="rhoma_") as directory:
-        work = Path(directory)
-        _write(work / "all.fa", (families[f][n] for f, n in named))
-        options = ["--min-seq-id", str(identity), "-c", str(coverage), "--cov-mode", "0", "--dbtype", "2"]
-        arguments: list[str | Path] = ["mmseqs", "easy-linclust", work / "all.fa", work / "c", work / "tmp"]
-        tools.run([*arguments, *options, "--threads", str(threads), "-v", "1"])
-        # A cluster that spans families keeps one sequence of each: redundancy is a matter within families.
-        kept: dict[tuple[str, str], int] = {}
-        for line in (work / "c_cluster.tsv").read_text().splitlines():
-            first, member = line.split("\t")
-            row = int(member)
-            key = (first, named[row][0])
-            kept[key] = min(row, kept.get(key, row))
+    numbers: dict[str, int] = {}
+    number_of = [numbers.setdefault(families[family][name], len(numbers)) for family, name in named]
+    distinct = list(numbers)
+    longest = max(map(len, distinct), default=0)
+    representative = near_copies(distinct, unaligned=longest, identity=identity, coverage=coverage, threads=threads)
     chosen: dict[str, dict[str, str]] = {family: {} for family in families}
-    for row in sorted(kept.values()):
-        family, name = named[row]
-        chosen[family][name] = families[family][name]
+    # Copies of one sequence in several families leave one each: redundancy is a matter within families.
+    seen: set[tuple[str, int]] = set()
+    for (family, name), number in zip(named, number_of, strict=True):
+        key = (family, int(representative[number]))
+        if key not in seen:
+            seen.add(key)
+            chosen[family][name] = families[family][name]
     return chosen
 
 

@@ -3,14 +3,18 @@
 A near copy has at least 90 % equal letters in its alignment with the representative, on the same strand, which
 covers 80 % of both; and no more of its letters than a given number lie outside the alignment, so that nothing
 which has a window of its own is hidden. Both conditions are checked in the alignment of each near copy with its
-representative: clustering (linclust) only proposes representatives, and takes reverse complements for copies.
+representative.
+
+Representatives are chosen longest first, among the copies that a search of the sequences in themselves lists for each,
+and again among those that were chosen, since the lists are short. MMseqs2's own linear clustering is not asked: it
+breaks ties at random, so that two runs differ, and takes reverse complements for copies.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +25,7 @@ from rhoma.io.fasta import write_fasta
 from rhoma.sequences import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,8 +33,11 @@ IDENTITY = 0.9
 COVERAGE = 0.8
 # Longer sequences stand for themselves: MMseqs2 cuts them up at 65,535, and a tenth of one is more than an RNA.
 LONGEST = 10_000
-# linclust is asked again about what it joined wrongly
+# Sequences whose representative turns out not to be like them are asked again.
 _ROUNDS = 3
+# Copies that are listed for each sequence: time grows with it, and what is not listed is met in the next turn.
+_LISTED = 50
+_TURNS = 4
 _COLUMNS = "query,target,nident,alnlen,qstart,qend,qlen,tstart,tend,tlen,cigar"
 _ALIGNED = re.compile(r"(\d+)M")
 # prefilter tables of 4^k entries: 16 MiB where that suffices
@@ -39,39 +46,41 @@ _SMALL_K = 11
 
 
 def near_copies(
-    sequences: Sequence[str], *, unaligned: int, threads: int = 1, work: Path | None = None
+    sequences: Sequence[str],
+    *,
+    unaligned: int,
+    identity: float = IDENTITY,
+    coverage: float = COVERAGE,
+    threads: int = 1,
+    work: Path | None = None,
 ) -> NDArray[np.int64]:
     """Returns (n,) the number of the representative of each sequence; its own for one that stands for itself.
 
     Args:
         sequences: different sequences.
         unaligned: most letters of a near copy outside its alignment.
-        threads: for MMseqs2.
+        identity: smallest share of equal letters in the alignment.
+        coverage: smallest share of both sequences in the alignment.
+        threads: for MMseqs2; the result is the same for any number.
         work: where to make a temporary directory; the system's place by default.
 
     Raises:
         ToolError: MMseqs2 is missing or has failed.
     """
+    search = _Search(unaligned, identity, coverage, threads, work)
     representative = np.arange(len(sequences), dtype=np.int64)
     pending = [number for number, sequence in enumerate(sequences) if len(sequence) <= LONGEST]
     for _ in range(_ROUNDS):
         if len(pending) < 2:
             break
-        centres = _centres(sequences, pending, threads, work)
+        centres = _centres(sequences, pending, search)
         others = sorted(set(pending) - set(centres))
         if not others:
             break
-        found = assign(
-            [sequences[number] for number in others],
-            [sequences[number] for number in centres],
-            unaligned=unaligned,
-            threads=threads,
-            work=work,
-        )
-        for number, place in zip(others, found.tolist(), strict=True):
-            if place >= 0:
-                representative[number] = centres[place]
-        pending = [number for number, place in zip(others, found.tolist(), strict=True) if place < 0]
+        best = search.best(sequences, others, sequences, centres)
+        for number, centre in best.items():
+            representative[number] = centre
+        pending = [number for number in others if number not in best]
     return representative
 
 
@@ -93,56 +102,91 @@ def assign(
     found = np.full(len(sequences), -1, dtype=np.int64)
     short = [number for number, sequence in enumerate(sequences) if len(sequence) <= LONGEST]
     usable = [number for number, target in enumerate(targets) if len(target) <= LONGEST]
-    if not short or not usable:
-        return found
-    with tempfile.TemporaryDirectory(dir=work) as name:
-        folder = Path(name)
-        _write(folder / "sequences.fasta", sequences, short)
-        _write(folder / "targets.fasta", targets, usable)
-        size = sum(len(targets[number]) for number in usable)
-        command = ["mmseqs", "easy-search", "sequences.fasta", "targets.fasta", "found.tsv", "tmp"]
-        command += ["--search-type", "3", "--strand", "1", "-a", "--format-output", _COLUMNS, "-e", "inf"]
-        command += ["--min-seq-id", str(IDENTITY), "-c", str(COVERAGE), "--cov-mode", "0", "--mask", "0"]
-        command += ["-k", str(_SMALL_K)] if size < _SMALL else []
-        tools.run([*command, "--threads", str(threads), "-v", "1"], cwd=folder)
-        best: dict[int, tuple[int, int]] = {}
-        with open(folder / "found.tsv", encoding="ascii") as table:
-            for line in table:
-                query, target, equal = _near(line, unaligned)
-                if query >= 0:
-                    best[query] = max(best.get(query, (-1, 0)), (equal, -target))
-    for query, (_, target) in best.items():
-        found[query] = -target
+    search = _Search(unaligned, IDENTITY, COVERAGE, threads, work)
+    for number, target in search.best(sequences, short, targets, usable).items():
+        found[number] = target
     return found
 
 
-def _near(line: str, unaligned: int) -> tuple[int, int, int]:
-    """Returns query, target and equal letters of a line of MMseqs2's table; -1 where it is no near copy."""
-    *cells, cigar = line.rstrip("\n").split("\t")
-    query, target, equal, columns, qstart, qend, qlen, tstart, tend, tlen = map(int, cells)
-    aligned = sum(map(int, _ALIGNED.findall(cigar)))
-    near = (
-        qstart <= qend
-        and tstart <= tend
-        and equal >= IDENTITY * columns
-        and qend - qstart + 1 >= COVERAGE * qlen
-        and tend - tstart + 1 >= COVERAGE * tlen
-        and qlen - aligned <= unaligned
-    )
-    return (query, target, equal) if near else (-1, -1, 0)
+@dataclass(frozen=True)
+class _Search:
+    """Looks for near copies; the fields are those of `near_copies`."""
+
+    unaligned: int
+    identity: float
+    coverage: float
+    threads: int
+    work: Path | None
+
+    def best(
+        self, sequences: Sequence[str], numbers: Sequence[int], targets: Sequence[str], usable: Sequence[int]
+    ) -> dict[int, int]:
+        """Returns number -> the target that it is a near copy of, the most alike, the first among equals."""
+        found: dict[int, tuple[int, int]] = {}
+        for query, target, equal in self.pairs(sequences, numbers, targets, usable):
+            found[query] = max(found.get(query, (-1, 0)), (equal, -target))
+        return {query: -target for query, (_, target) in found.items()}
+
+    def pairs(
+        self,
+        sequences: Sequence[str],
+        numbers: Sequence[int],
+        targets: Sequence[str],
+        usable: Sequence[int],
+        options: Sequence[str] = (),
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yields (sequence, target that it is a near copy of, equal letters)."""
+        if not numbers or not usable:
+            return
+        with tempfile.TemporaryDirectory(dir=self.work) as name:
+            folder = Path(name)
+            _write(folder / "sequences.fasta", sequences, numbers)
+            _write(folder / "targets.fasta", targets, usable)
+            size = sum(len(targets[number]) for number in usable)
+            command = ["mmseqs", "easy-search", "sequences.fasta", "targets.fasta", "found.tsv", "tmp"]
+            command += ["--search-type", "3", "--strand", "1", "-a", "--format-output", _COLUMNS, "-e", "inf"]
+            command += ["--min-seq-id", str(self.identity), "-c", str(self.coverage), "--cov-mode", "0", "--mask", "0"]
+            command += ["-k", str(_SMALL_K)] if size < _SMALL else []
+            tools.run([*command, *options, "--threads", str(self.threads), "-v", "1"], cwd=folder)
+            with open(folder / "found.tsv", encoding="ascii") as table:
+                for line in table:
+                    if (pair := self._near(line)) is not None:
+                        yield pair
+
+    def _near(self, line: str) -> tuple[int, int, int] | None:
+        """Returns query, target and equal letters of a line of MMseqs2's table; None where it is no near copy."""
+        *cells, cigar = line.rstrip("\n").split("\t")
+        query, target, equal, columns, qstart, qend, qlen, tstart, tend, tlen = map(int, cells)
+        aligned = sum(map(int, _ALIGNED.findall(cigar)))
+        near = (
+            qstart <= qend
+            and tstart <= tend
+            and equal >= self.identity * columns
+            and qend - qstart + 1 >= self.coverage * qlen
+            and tend - tstart + 1 >= self.coverage * tlen
+            and qlen - aligned <= self.unaligned
+        )
+        return (query, target, equal) if near else None
 
 
-def _centres(sequences: Sequence[str], numbers: Sequence[int], threads: int, work: Path | None) -> list[int]:
-    """Returns the representatives that linclust chooses among some sequences, ascending."""
-    with tempfile.TemporaryDirectory(dir=work) as name:
-        folder = Path(name)
-        _write(folder / "sequences.fasta", sequences, numbers)
-        command = ["mmseqs", "easy-linclust", "sequences.fasta", "found", "tmp", "--dbtype", "2"]
-        command += ["--min-seq-id", str(IDENTITY), "-c", str(COVERAGE), "--cov-mode", "0"]
-        tools.run([*command, "--threads", str(threads), "-v", "1"], cwd=folder)
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
-        with open(folder / "found_cluster.tsv", encoding="ascii") as table:
-            return sorted({int(line.split("\t", 1)[0]) for line in table})
+def _centres(sequences: Sequence[str], numbers: Sequence[int], search: _Search) -> list[int]:
+    """Returns representatives of some sequences, ascending: longest first, none a listed copy of one before it."""
+    left = list(numbers)
+    for _ in range(_TURNS):
+        copies: dict[int, list[int]] = {}
+        for query, target, _ in search.pairs(sequences, left, sequences, left, ("--max-seqs", str(_LISTED))):
+            if query != target:
+                copies.setdefault(target, []).append(query)
+        chosen: list[int] = []
+        covered: set[int] = set()
+        for number in sorted(left, key=lambda number: (-len(sequences[number]), number)):
+            if number not in covered:
+                chosen.append(number)
+                covered.update(copies.get(number, ()))
+        if len(chosen) == len(left):
+            break
+        left = sorted(chosen)
+    return left
 
 
 def _write(path: Path, sequences: Sequence[str], numbers: Iterable[int]) -> None:
