@@ -1,10 +1,12 @@
 """How the scores of covariance models fall off by chance, as the search uses them.
 
     python benchmarks/cm_tails.py --rfam DIR --models 60 --targets 3000
+    python benchmarks/cm_tails.py --rfam DIR --models 60 --targets 3000 --rows 20
 
 builds models as the search does (one sequence with its predicted structure) of members of training families and of
 random sequences, searches random sequences of ``rhoma.evalue.UNIT`` nucleotides with the search's own options, filters
-included, and prints a row a model: length, base pairs, seconds, targets with 8, 10, 12 and 14 bits or more. The last
+included, and prints a row a model: length, seconds, targets with 8, 10, 12 and 14 bits or more. With ``--rows`` the
+models are of so many rows of the seed alignments of training families, the positions of the first as columns. The last
 lines are the P-values of all models together, by length, the slope of the tail, and what :mod:`rhoma.evalue` says. No
 model has to be calibrated by itself for this.
 """
@@ -22,8 +24,8 @@ from rhoma import infernal
 from rhoma.evaluate.splits import read_split
 from rhoma.evalue import UNIT, cm_log_pvalue
 from rhoma.models.embedder import shipped_bundle
-from rhoma.rfam import read_sequences
-from rhoma.search.covariance import OPTIONS, model_of
+from rhoma.rfam import read_seed, read_sequences
+from rhoma.search.covariance import OPTIONS, model_of_rows
 
 BITS = (8, 10, 12, 14, 16, 18, 20, 22)
 CLASSES = ((0, 60), (60, 80), (80, 110), (110, 150), (150, 1000))
@@ -47,23 +49,46 @@ def sample(rfam: Path, count: int, longest: int, rng: np.random.Generator) -> li
     return chosen
 
 
+def sample_rows(
+    rfam: Path, count: int, longest: int, rows: int, rng: np.random.Generator
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Returns (name, rows of one column a letter of the first row) of training families with as many rows."""
+    split = {row.family: row.split for row in read_split(shipped_bundle() / "split.tsv")}
+    seeds = [s for s in read_seed(rfam) if split.get(s.accession) == "train" and len(s.rows) >= rows]
+    chosen = []
+    for number in rng.permutation(len(seeds)).tolist():
+        taken = [seeds[number].rows[i][1] for i in rng.permutation(len(seeds[number].rows))[:rows].tolist()]
+        columns = [place for place, letter in enumerate(taken[0]) if letter in "ACGU"]
+        if 30 <= len(columns) <= longest:
+            chosen.append((seeds[number].accession, tuple("".join(row[c] for c in columns) for row in taken)))
+        if len(chosen) == count:
+            break
+    return chosen
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rfam", type=Path, required=True)
     parser.add_argument("--models", type=int, default=60)
     parser.add_argument("--targets", type=int, default=3000)
+    parser.add_argument("--rows", type=int, default=1)
     parser.add_argument("--longest", type=int, default=260)
     parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
-    chosen = sample(args.rfam, args.models, args.longest, rng)
+    chosen = (
+        [(name, (letters,)) for name, letters in sample(args.rfam, args.models, args.longest, rng)]
+        if args.rows == 1
+        else sample_rows(args.rfam, args.models, args.longest, args.rows, rng)
+    )
     targets = [(str(number), "".join(rng.choice(list("ACGU"), UNIT))) for number in range(args.targets)]
     lengths: list[int] = []
     tails: list[list[float]] = []
     print("name\tlength\tseconds\t" + "\t".join(f"bits>={bits}" for bits in BITS[:4]))
-    for name, letters in chosen:
-        model = model_of(letters, (), None)
+    for name, rows in chosen:
+        letters = rows[0]
+        model = model_of_rows(rows, letters)
         if not model:
             continue
         began = time.perf_counter()

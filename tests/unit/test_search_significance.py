@@ -22,8 +22,15 @@ def test_a_member_is_judged_by_what_was_known_before() -> None:
     second = Look((hit(1, 1e-5),), (hit(1, 1e-30), hit(2, 1e-4)))
     values = judge([hit(1, 1e-30), hit(2, 1e-4)], [first, second], CORE)
     assert values[0] == pytest.approx(math.log(1e-5))
-    # the better of two looks, and there were two
-    assert values[1] == pytest.approx(math.log(2e-4))
+    # the better of two looks by profiles of the same family: nearly one question, asked twice
+    assert values[1] == pytest.approx(math.log(1e-4))
+
+
+def test_the_better_of_profile_and_covariance_model_counts_twice() -> None:
+    first = Look((), (hit(1, 1e-5), hit(2, 0.5)))
+    second = Look((hit(1, 1e-5),), (hit(2, 1e-2),))
+    third = Look((hit(1, 1e-5),), (hit(2, 1e-4),), "cm")
+    assert judge([hit(1, 1), hit(2, 1)], [first, second, third], CORE)[1] == pytest.approx(math.log(2e-4))
 
 
 def test_a_doubtful_member_spoils_the_look() -> None:
@@ -40,7 +47,7 @@ def test_a_look_of_the_core_counts_after_one_that_did_not() -> None:
         Look((hit(1, 1e-6),), (hit(1, 1e-20), hit(2, 1e-8), hit(3, 0.1))),
     ]
     values = judge([hit(1, 1), hit(2, 1), hit(3, 1)], looks, CORE)
-    assert values == pytest.approx([math.log(1e-6), math.log(2e-8), math.log(0.2)])
+    assert values == pytest.approx([math.log(1e-6), math.log(1e-8), math.log(0.1)])
 
 
 def test_hits_are_the_same_by_place_and_strand() -> None:

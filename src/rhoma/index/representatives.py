@@ -5,9 +5,8 @@ covers 80 % of both; and no more of its letters than a given number lie outside 
 which has a window of its own is hidden. Both conditions are checked in the alignment of each near copy with its
 representative.
 
-Representatives are chosen longest first, among the copies that a search of the sequences in themselves lists for each,
-and again among those that were chosen, since the lists are short. MMseqs2's own linear clustering is not asked: it
-breaks ties at random, so that two runs differ, and takes reverse complements for copies.
+Representatives are proposed by :mod:`rhoma.index.sketches`. MMseqs2's own linear clustering is not asked: it breaks
+ties at random, so that two runs differ, and takes reverse complements for copies.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma import tools
+from rhoma.index.sketches import Sketches
 from rhoma.io.fasta import write_fasta
 from rhoma.sequences import Record
 
@@ -35,9 +35,6 @@ COVERAGE = 0.8
 LONGEST = 10_000
 # Sequences whose representative turns out not to be like them are asked again.
 _ROUNDS = 3
-# Copies that are listed for each sequence: time grows with it, and what is not listed is met in the next turn.
-_LISTED = 50
-_TURNS = 4
 _COLUMNS = "query,target,nident,alnlen,qstart,qend,qlen,tstart,tend,tlen,cigar"
 _ALIGNED = re.compile(r"(\d+)M")
 # prefilter tables of 4^k entries: 16 MiB where that suffices
@@ -70,10 +67,11 @@ def near_copies(
     search = _Search(unaligned, identity, coverage, threads, work)
     representative = np.arange(len(sequences), dtype=np.int64)
     pending = [number for number, sequence in enumerate(sequences) if len(sequence) <= LONGEST]
+    sketches = Sketches(sequences)
     for _ in range(_ROUNDS):
         if len(pending) < 2:
             break
-        centres = _centres(sequences, pending, search)
+        centres = _centres(sketches, pending, identity)
         others = sorted(set(pending) - set(centres))
         if not others:
             break
@@ -133,7 +131,6 @@ class _Search:
         numbers: Sequence[int],
         targets: Sequence[str],
         usable: Sequence[int],
-        options: Sequence[str] = (),
     ) -> Iterator[tuple[int, int, int]]:
         """Yields (sequence, target that it is a near copy of, equal letters)."""
         if not numbers or not usable:
@@ -147,7 +144,7 @@ class _Search:
             command += ["--search-type", "3", "--strand", "1", "-a", "--format-output", _COLUMNS, "-e", "inf"]
             command += ["--min-seq-id", str(self.identity), "-c", str(self.coverage), "--cov-mode", "0", "--mask", "0"]
             command += ["-k", str(_SMALL_K)] if size < _SMALL else []
-            tools.run([*command, *options, "--threads", str(self.threads), "-v", "1"], cwd=folder)
+            tools.run([*command, "--threads", str(self.threads), "-v", "1"], cwd=folder)
             with open(folder / "found.tsv", encoding="ascii") as table:
                 for line in table:
                     if (pair := self._near(line)) is not None:
@@ -169,24 +166,19 @@ class _Search:
         return (query, target, equal) if near else None
 
 
-def _centres(sequences: Sequence[str], numbers: Sequence[int], search: _Search) -> list[int]:
-    """Returns representatives of some sequences, ascending: longest first, none a listed copy of one before it."""
-    left = list(numbers)
-    for _ in range(_TURNS):
-        copies: dict[int, list[int]] = {}
-        for query, target, _ in search.pairs(sequences, left, sequences, left, ("--max-seqs", str(_LISTED))):
-            if query != target:
-                copies.setdefault(target, []).append(query)
-        chosen: list[int] = []
-        covered: set[int] = set()
-        for number in sorted(left, key=lambda number: (-len(sequences[number]), number)):
-            if number not in covered:
-                chosen.append(number)
-                covered.update(copies.get(number, ()))
-        if len(chosen) == len(left):
+def _centres(sketches: Sketches, numbers: Sequence[int], identity: float) -> list[int]:
+    """Returns those of some sequences that are linked to no longer one but by what is linked itself, ascending."""
+    left = np.array(numbers, dtype=np.int64)
+    while len(left) > 1:
+        linked = sketches.links(left, identity)
+        stays = linked == np.arange(len(left))
+        # what is linked to a sequence that is no centre itself may find another centre in the next turn
+        stays |= ~stays[linked]
+        if stays.all():
             break
-        left = sorted(chosen)
-    return left
+        left = left[stays]
+    centres: list[int] = left.tolist()
+    return centres
 
 
 def _write(path: Path, sequences: Sequence[str], numbers: Iterable[int]) -> None:

@@ -53,7 +53,11 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
         [] if letters is None else [letters.with_ends(hit, len(query), LONGEST_END) for hit in members[:MOST_ROWS]]
     )
     cells, positions = lay_out([whole_row(query), *rows_of], len(query))
-    rows = tuple(row[positions].tobytes().decode("ascii") for row in cells)
+    return model_of_rows(tuple(row[positions].tobytes().decode("ascii") for row in cells), query)
+
+
+def model_of_rows(rows: tuple[str, ...], query: str) -> str:
+    """Returns the covariance model of rows of one column a position of the query; empty where no base pair is found."""
     structure = fold_consensus(rows)
     if "(" not in structure:
         return ""

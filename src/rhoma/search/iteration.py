@@ -221,7 +221,7 @@ class Rounds:
         with _Clock(self.seconds, "cm"):
             self._cm = covariance.model_of(self._tile.sequence, members, self._letters)
             found = covariance.search(self._cm, covariance.unknown_regions(listed, known), self._letters)
-        return Look(tuple(members), tuple(found))
+        return Look(tuple(members), tuple(found), "cm")
 
     def _expand(self, new: Sequence[TargetHit]) -> None:
         """Asks the index for the neighbours of the best new homologs."""

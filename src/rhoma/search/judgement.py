@@ -121,7 +121,7 @@ class Judge:
         places = Places(members)
         doubtful = [self._around(hit) for hit in hits if hit not in places]
         regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
-        return Look(tuple(members), tuple(covariance.search(model, regions, self._letters)))
+        return Look(tuple(members), tuple(covariance.search(model, regions, self._letters)), "cm")
 
     def _around(self, hit: TargetHit) -> Region:
         low, high = self._database.bounds(hit.sequence, hit.minus)
