@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhoma.index import sketches
-from rhoma.index.sketches import K, Sketches
+from rhoma.index.sketches import SHORTEST, Sketches
 
 RNG = np.random.default_rng(3)
 
@@ -27,7 +27,11 @@ def plain_links(sequences: list[str], numbers: list[int]) -> list[int]:
     """Returns what ``links`` says where every k-mer is in the sketches."""
     order = sorted(numbers, key=lambda n: (-len(sequences[n]), n))
     kmers = {
-        n: {s for i in range(len(sequences[n]) - K + 1) if set(s := sequences[n][i : i + K]) <= set("ACGU")}
+        n: {
+            s
+            for i in range(len(sequences[n]) - SHORTEST + 1)
+            if set(s := sequences[n][i : i + SHORTEST]) <= set("ACGU")
+        }
         for n in numbers
     }
     holders = defaultdict(list)
@@ -43,7 +47,7 @@ def plain_links(sequences: list[str], numbers: list[int]) -> list[int]:
         good = [
             (-count, order.index(other), other)
             for other, count in shared[number].items()
-            if count >= max(2, sketches._SHARED * 0.9**K * len(kmers[number]))
+            if count >= max(2, sketches._SHARED * 0.9**SHORTEST * len(kmers[number]))
         ]
         linked.append(numbers.index(min(good)[2]) if good else numbers.index(number))
     return linked
@@ -77,6 +81,12 @@ def test_sketches_of_near_copies_are_linked_to_the_longest_and_strangers_are_not
     sequences = [root[:560], text(600), root, mutated(root[20:], 0.05), text(40)]
     assert Sketches(sequences).links(np.arange(5), 0.9).tolist() == [2, 1, 2, 2, 4]
     assert Sketches(sequences).links(np.array([0, 1, 3]), 0.9).tolist() == [2, 1, 2], "places among those asked for"
+
+
+def test_more_letters_need_longer_kmers():
+    assert Sketches(["ACGU"]).k == SHORTEST
+    assert Sketches(["ACGU" * 1_100_000]).k == 13
+    assert Sketches(["ACGU" * 5_000_000]).k == 14
 
 
 def test_no_sequences_no_kmers_no_links():

@@ -34,7 +34,7 @@ COVERAGE = 0.8
 # Longer sequences stand for themselves: MMseqs2 cuts them up at 65,535, and a tenth of one is more than an RNA.
 LONGEST = 10_000
 # Sequences whose representative turns out not to be like them are asked again.
-_ROUNDS = 3
+_ROUNDS = 5
 _COLUMNS = "query,target,nident,alnlen,qstart,qend,qlen,tstart,tend,tlen,cigar"
 _ALIGNED = re.compile(r"(\d+)M")
 # prefilter tables of 4^k entries: 16 MiB where that suffices

@@ -7,6 +7,7 @@ has thousands of links and not millions. Of equals the first counts: the links d
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-K = 15
+# Lengths of k-mers: short ones see more of short sequences, but must be rare enough among all letters.
+SHORTEST, LONGEST = 13, 15
 # A sketch has so many k-mers, and one more for every so many letters.
 _FEWEST, _LETTERS_A_KMER = 20, 5
-# Of sequences of some identity, identity^K of the k-mers are the same on average; links need this share of that.
-_SHARED = 0.6
+# Of sequences of some identity, identity^k of the k-mers are the same on average; links need this share of that.
+_SHARED = 0.5
 # Letters that are hashed at once.
 _BATCH = 4_000_000
 _CODES = np.full(256, 4, dtype=np.int64)
 _CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
-# an odd multiplier permutes the k-mers (Fibonacci hashing, 2^30 / golden ratio)
-_BITS = 2 * K
+_BITS = 2 * LONGEST
 _MASK = 2**_BITS - 1
+# an odd multiplier permutes the k-mers (Fibonacci hashing, 2^30 / golden ratio)
 _MULTIPLIER = 663608941
 
 
@@ -36,16 +38,21 @@ class Sketches:
 
     Args:
         sequences: in upper case; k-mers with other letters than A, C, G and U are left out.
+
+    Attributes:
+        k: length of the k-mers, longer where there are more letters.
     """
 
     def __init__(self, sequences: Sequence[str]) -> None:
         self._lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+        letters = max(1, int(self._lengths.sum()))
+        self.k = min(LONGEST, max(SHORTEST, math.ceil(math.log(4 * letters, 4))))
         parts = [np.empty(0, dtype=np.int64)]
         begin, size = 0, 0
         for end, length in enumerate(self._lengths.tolist(), start=1):
             size += length
             if size >= _BATCH or end == len(sequences):
-                parts.append(_sketch(sequences[begin:end], begin))
+                parts.append(_sketch(sequences[begin:end], begin, self.k))
                 begin, size = end, 0
         # (owner, hash) in one number each, ascending
         self._kmers = np.concatenate(parts)
@@ -72,7 +79,7 @@ class Sketches:
         longest = rank[np.flatnonzero(first)[np.cumsum(first) - 1]]
         pairs, counts = np.unique((rank * len(numbers) + longest)[rank != longest], return_counts=True)
         members, longer = np.divmod(pairs, len(numbers))
-        good = counts >= np.maximum(2, _SHARED * identity**K * sizes[members])
+        good = counts >= np.maximum(2, _SHARED * identity**self.k * sizes[members])
         members, longer, counts = members[good], longer[good], counts[good]
         order = np.lexsort((longer, -counts, members))
         best = order[np.diff(members[order], prepend=-1) > 0]
@@ -81,21 +88,21 @@ class Sketches:
         return linked
 
 
-def _sketch(texts: Sequence[str], offset: int) -> NDArray[np.int64]:
+def _sketch(texts: Sequence[str], offset: int, k: int) -> NDArray[np.int64]:
     """Returns the k-mers of the sketches, each with its owner in the upper bits, ascending."""
     # a letter that is no nucleotide stands after every sequence, so that no k-mer reaches over its end
     letters = _CODES[np.frombuffer("|".join([*texts, ""]).encode("ascii"), dtype=np.uint8)]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     owner = np.repeat(np.arange(len(texts), dtype=np.int64), lengths + 1)
-    size = max(0, len(letters) - K + 1)
+    size = max(0, len(letters) - k + 1)
     codes = np.zeros(size, dtype=np.int64)
     valid = np.ones(size, dtype=np.bool_)
-    for step in range(K):
+    for step in range(k):
         column = letters[step : step + size]
         codes = codes * 4 + column
         valid &= column < 4
     hashes = (codes[valid] * _MULTIPLIER) & _MASK
-    hashes ^= hashes >> K
+    hashes ^= hashes >> LONGEST
     hashes = (hashes * _MULTIPLIER) & _MASK
     # a k-mer that a sequence has twice is one
     kmers = np.unique(((owner[:size][valid] + offset) << _BITS) | hashes)
