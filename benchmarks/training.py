@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from vectors import interval
 
 from rhoma.evaluate.splits import read_split
 from rhoma.models.embedder import shipped_bundle
@@ -45,14 +46,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "aligned": {"train": {"aligned": 0.1}},
 }
 _SHOWN = ("learned_map", "both_map", "learned_recall1000", "both_recall1000")
-
-
-def gain(values: np.ndarray[Any, Any], base: np.ndarray[Any, Any]) -> str:
-    """Return the mean difference with its 95 % interval (10,000 draws of queries)."""
-    difference = values - base
-    rows = np.random.default_rng(0).integers(len(difference), size=(10_000, len(difference)))
-    low, high = np.percentile(difference[rows].mean(axis=1), [2.5, 97.5])
-    return f"{difference.mean():+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def main() -> None:
@@ -108,7 +101,7 @@ def main() -> None:
         figures = validate.retrieval.by_query(network)
         base = base or figures
         cells = [f"{np.mean(losses):.3f}", f"{seconds:.2f}", *(f"{figures[key].mean():.4f}" for key in _SHOWN)]
-        gains = [gain(figures[key], base[key]) for key in _SHOWN[:2]]
+        gains = [interval(figures[key] - base[key]) for key in _SHOWN[:2]]
         print("\t".join((name, *cells, *gains)), flush=True)
 
 

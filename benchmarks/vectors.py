@@ -10,8 +10,9 @@ flanks among members of training families; mean average precision, recall at 100
 
 powers     the whitening fitted anew with other powers and numbers of axes; with `--decoys 4` among so many dinucleotide
            shuffles of each target and in flanks of 100 to 600 nt, as the benchmark's database `flanked` has them
-untrained  the bundle beside untrained networks of the same shape, with the 95 % interval of a paired bootstrap: `plain`
-           is random words that count letters, `start` what training begins with (for `words`, transitions count, too)
+untrained  the bundle beside `--draws` untrained words encoders of its shape: `plain` are random words that count
+           letters, `start` what training begins with (transitions count, too); the gain over the mean of the draws
+           has the 95 % interval of a paired bootstrap over queries
 windows    other lengths and distances of windows
 index      `--windows` windows of flanked members, 200 of validation families as queries: effective dimension (of the
            covariance, tr(C)^2 / tr(C^2)); recall at 10, 100 and 1,000 against exact search, of 512 inverted lists of
@@ -163,23 +164,25 @@ def powers(measured: Measured) -> None:
     )
 
 
-def untrained(measured: Measured) -> None:
-    """Print the figures of the bundle and of untrained networks of its shape, and the gains over them."""
-    power, axes = measured.config.power, measured.config.whitened
-    plain = measured.config.model_copy(update={"sizes": measured.config.sizes | PLAIN_WORDS})
-    networks = {
-        "plain": make_network(plain)[0].eval(),
-        "start": make_network(measured.config)[0].eval(),
-        "trained": measured.network,
-    }
-    rows = {}
+def untrained(measured: Measured, draws: int) -> None:
+    """Print the figures of the bundle and of untrained networks of its shape, and the gains over their means."""
+    power, axes, config = measured.config.power, measured.config.whitened, measured.config
+
+    def row(network: Any) -> Any:
+        return measured.figures(measured.vectors(network, measured.validation, measured.window), power, axes)
+
     print("network\t" + "\t".join(FIGURES))
-    for name, network in networks.items():
-        rows[name] = measured.figures(measured.vectors(network, measured.validation, measured.window), power, axes)
-        print(f"{name}\t{shown(rows[name])}", flush=True)
-    for name in ("plain", "start"):
-        gains = (interval(rows["trained"][figure] - rows[name][figure]) for figure in FIGURES)
-        print(f"gain over {name}\t" + "\t".join(gains))
+    trained = row(measured.network)
+    print(f"trained\t{shown(trained)}", flush=True)
+    for name, sizes in (("plain", PLAIN_WORDS), ("start", {})):
+        rows = []
+        for seed in range(draws):
+            drawn = config.model_copy(update={"sizes": config.sizes | sizes | {"seed": seed}})
+            rows.append(row(make_network(drawn)[0].eval()))
+            print(f"{name} {seed}\t{shown(rows[-1])}", flush=True)
+        mean = {figure: np.mean([one[figure] for one in rows], axis=0) for figure in FIGURES}
+        gains = (interval(trained[figure] - mean[figure]) for figure in FIGURES)
+        print(f"gain over {name}\t" + "\t".join(gains), flush=True)
 
 
 def windows(measured: Measured) -> None:
@@ -235,16 +238,18 @@ def main() -> None:
     parser.add_argument("--part", choices=("powers", "untrained", "windows", "index"), required=True)
     parser.add_argument("--windows", type=int, default=90_000, help="of the part index")
     parser.add_argument("--decoys", type=int, default=0, help="of each target; then flanks are long, too")
+    parser.add_argument("--draws", type=int, default=3, help="untrained networks of each kind")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     faiss.omp_set_num_threads(options.threads)
     measured = Measured(options.model or shipped_bundle(), options.rfam, options.decoys)
-    parts = {"powers": powers, "untrained": untrained, "windows": windows}
     if options.part == "index":
         index(measured, options.windows)
+    elif options.part == "untrained":
+        untrained(measured, options.draws)
     else:
-        parts[options.part](measured)
+        {"powers": powers, "windows": windows}[options.part](measured)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Rooms, from the ground up; a room imports only lower ones:
 
 * ``errors``, ``artifacts``, ``manifest``, ``checksums``, ``tools``: errors, files that appear whole, external programs.
-* ``sequences``, ``shuffle``, ``windows``, ``alignment``, ``hits``, ``evalue``: letters, null sequences, windows, rows
-  and columns, hits, what scores are worth.
+* ``sequences``, ``shuffle``, ``kmers``, ``windows``, ``alignment``, ``hits``, ``evalue``: letters, null sequences,
+  words, windows, rows and columns, hits, what scores are worth.
 * ``io``: each file format in one module.
 * ``transfer``, ``download``: files of a server, continued, checked and recorded.
 * ``rfam``, ``databases``: Rfam in files; releases of public databases.

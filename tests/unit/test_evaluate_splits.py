@@ -9,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhoma.errors import InputError
+from rhoma.evaluate.similarity import deduplicate, similarity_edges
 from rhoma.evaluate.splits import (
     LeakError,
     SplitRow,
     assign,
     check_split,
     components,
-    deduplicate,
     make_split,
     read_split,
-    similarity_edges,
     size_class,
     write_split,
 )
@@ -128,7 +127,7 @@ def test_edges_are_found_on_either_strand(related: dict[str, dict[str, str]]) ->
 
 @pytest.mark.tool("mmseqs")
 def test_large_families_meet_each_other(monkeypatch: pytest.MonkeyPatch, related: dict[str, dict[str, str]]) -> None:
-    monkeypatch.setattr("rhoma.evaluate.splits._LARGE_FAMILY", 3)
+    monkeypatch.setattr("rhoma.evaluate.similarity._LARGE_FAMILY", 3)
     assert similarity_edges(related) == {("A", "B")}
 
 

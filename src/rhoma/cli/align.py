@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, MaxHomologs
+from rhoma.cli.options import AlignerOption, HomologEvalue, MaxHomologs, MaxIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +27,9 @@ def align(
             "--index", "-x", help="The index that was searched: homologs are then taken up to the query's ends."
         ),
     ] = None,
-    evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
+    evalue: HomologEvalue = 1e-3,
     max_homologs: MaxHomologs = 5_000,
-    max_identity: Annotated[
-        float,
-        typer.Option(
-            "--max-identity",
-            "--max_identity",
-            max=1.0,
-            help="Leave out homologs more alike than this to a better one.",
-        ),
-    ] = 0.95,
+    max_identity: MaxIdentity = 0.95,
     aligner: AlignerOption = "auto",
     mafft: Annotated[
         Path | None,
@@ -68,10 +60,6 @@ def align(
     """
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    if not evalue > 0:
-        raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
-    if not max_identity > 0:
-        raise typer.BadParameter("must be larger than 0", param_hint="--max-identity")
     from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
 
     config = AlignConfig(

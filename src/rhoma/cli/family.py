@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, MaxHomologs
+from rhoma.cli.options import AlignerOption, MaxHomologs, MaxIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,7 @@ def align(
         str | None, typer.Option(help="Name of the reference; by default the first sequence of each file.")
     ] = None,
     max_homologs: MaxHomologs = 5_000,
-    max_identity: Annotated[
-        float,
-        typer.Option(
-            "--max-identity", "--max_identity", max=1.0, help="Leave out homologs more alike than this to another."
-        ),
-    ] = 0.95,
+    max_identity: MaxIdentity = 0.95,
     aligner: AlignerOption = "auto",
     rounds: Annotated[
         int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other, at most.")
@@ -54,8 +49,6 @@ def align(
     """
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    if not max_identity > 0:
-        raise typer.BadParameter("must be larger than 0", param_hint="--max-identity")
     if name is not None and (len(fasta) > 1 or not name or any(letter.isspace() for letter in name)):
         raise typer.BadParameter("a name without blanks, for a single file", param_hint="--name")
     from rhoma.msa.align import AlignConfig

@@ -10,6 +10,14 @@ import typer
 if TYPE_CHECKING:
     from rhoma.search.config import SearchConfig
 
+
+def positive(value: float) -> float:
+    """Returns the value of an option; one that is not above 0 is a usage error."""
+    if not value > 0:
+        raise typer.BadParameter("must be larger than 0")
+    return value
+
+
 EffortOption = Annotated[
     Literal["fast", "auto", "sensitive"],
     typer.Option(
@@ -39,6 +47,17 @@ SearchSeed = Annotated[int, typer.Option("--seed", min=1, help="Seed of everythi
 MaxHomologs = Annotated[
     int, typer.Option("--max-homologs", "--max_homologs", min=1, help="Most homologs in an alignment.")
 ]
+MaxIdentity = Annotated[
+    float,
+    typer.Option(
+        "--max-identity",
+        "--max_identity",
+        max=1.0,
+        callback=positive,
+        help="Leave out homologs more alike than this to a better one.",
+    ),
+]
+HomologEvalue = Annotated[float, typer.Option("--evalue", callback=positive, help="Largest E-value of a homolog.")]
 AlignerOption = Annotated[
     Literal["auto", "structural", "cm", "linsi", "xinsi"],
     typer.Option(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rhoma.cli.common import Quiet, set_up_logging
+from rhoma.cli.options import HomologEvalue
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def report(
         bool,
         typer.Option("--families", help="What --msa names was made by 'rhoma align': families, and no search."),
     ] = False,
-    evalue: Annotated[float, typer.Option(help="Largest E-value of a homolog.")] = 1e-3,
+    evalue: HomologEvalue = 1e-3,
     top: Annotated[int, typer.Option(min=1, help="Hits in the table of a query.")] = 25,
     sections: Annotated[int, typer.Option(min=0, help="Queries shown in full; the rest is in the overview.")] = 500,
     quiet: Quiet = False,
@@ -56,8 +57,6 @@ def report(
     For example: query report --search hits/ --msa msa/ --fasta queries.fasta --out out/
     """
     set_up_logging(quiet=quiet)
-    if not evalue > 0:
-        raise typer.BadParameter("must be larger than 0", param_hint="--evalue")
     if families:
         from rhoma.report.families import write_families_report
 

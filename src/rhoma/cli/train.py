@@ -246,7 +246,7 @@ def deduplicate(
 ) -> None:
     """Keep one of the near copies within each family (MMseqs2)."""
     set_up_logging(quiet=quiet)
-    from rhoma.evaluate.splits import deduplicate as cluster
+    from rhoma.evaluate.similarity import deduplicate as cluster
     from rhoma.train.prepare import read_batch, write_batch
 
     families = read_batch(fasta)

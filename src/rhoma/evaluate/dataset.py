@@ -11,14 +11,8 @@ import numpy as np
 from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 from rhoma.evaluate.benchmark import DECOYS, FLANKED, OWN, PLAIN, SCHEMA, QueryInfo, write_queries
-from rhoma.evaluate.splits import (
-    MIN_BITS,
-    SIZE_CLASSES,
-    LeakError,
-    deduplicate,
-    similarity_between,
-    size_class,
-)
+from rhoma.evaluate.similarity import MIN_BITS, deduplicate, similarity_between
+from rhoma.evaluate.splits import SIZE_CLASSES, LeakError, size_class
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_labels
 from rhoma.io.stockholm import format_stockholm

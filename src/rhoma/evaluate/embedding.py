@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.evaluate.metrics import interval, mean
-from rhoma.evaluate.splits import deduplicate
+from rhoma.evaluate.similarity import deduplicate
 from rhoma.rfam import read_families, read_sequences
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def learned_space(
 
 def kmer_space(sequences: dict[str, str], labels: dict[str, tuple[str, str]]) -> Space:
     """Returns the space of 7-mer tf-idf vectors of whole sequences."""
-    from rhoma.evaluate.kmers import KmerVectors
+    from rhoma.kmers import KmerVectors
 
     rows = KmerVectors.of(list(sequences.values())).rows
     similarity = (rows @ rows.T).toarray()

@@ -58,6 +58,11 @@ class FamilyCall:
         return ", ".join(part for part in parts if part)
 
 
+def accessions_of(calls: Iterable[FamilyCall]) -> dict[str, str]:
+    """Returns the accessions of the families that calls name, by the families' names."""
+    return {call.family: call.accession for call in calls if call.accession}
+
+
 def write_families(path: Path, calls: Iterable[FamilyCall]) -> None:
     """Writes the table, in the order given."""
     lines = ["\t".join(_HEADER)]

@@ -7,7 +7,6 @@ What is not understood is refused by name, or left out with its reason. A reader
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import zlib
 from contextlib import contextmanager
@@ -16,18 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from rhoma.errors import InputError
-from rhoma.sequences import IUPAC, MIN_LENGTH, NUCLEOTIDES, Record
+from rhoma.io.fasta_record import (
+    BadLength,
+    BadRecord,
+    Names,
+    check_content,
+    check_length,
+    header_text,
+    letters_of,
+    name_of,
+)
+from rhoma.sequences import MIN_LENGTH, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 Skip = Literal["none", "short", "bad"]
 
-_ACCEPTED = (IUPAC + IUPAC.lower() + "Tt").encode()
-_TO_RNA = bytes.maketrans((IUPAC.lower() + "Tt").encode(), (IUPAC + "UU").encode())
-_AMINO_ACIDS_ONLY = b"EFILPQZOJXefilpqzojx*"
-# Real proteins hold about a third of such letters; a mistyped nucleotide stays far below.
-_PROTEIN_SHARE = 0.15
 _BOM = b"\xef\xbb\xbf"
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 _KINDS = {"@": " (FASTQ?)", "#": " (Stockholm?)", "LOCUS": " (GenBank?)"}
@@ -50,18 +54,6 @@ class Skipped:
     reason: str
     file: str = ""
     line: int = 0
-
-
-class _BadRecord(Exception):
-    """What is wrong with one record, and the remedy."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem, self.remedy = problem, remedy
-
-
-class _BadLength(_BadRecord):
-    """It is too short or too long."""
 
 
 @contextmanager
@@ -148,102 +140,6 @@ def fasta_entries(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
         yield start, header, bytes(body)
 
 
-def _text(header: bytes, *, strict: bool) -> str:
-    """Returns a header as text: UTF-8, else, where that is not asked for, Latin-1."""
-    try:
-        return header.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if not strict:
-            return header.decode("latin-1")
-        raise _BadRecord(
-            f"the header holds the byte 0x{header[error.start]:02x}, which is no UTF-8",
-            "save the file as UTF-8: iconv -f latin1 -t utf8",
-        ) from None
-
-
-def _name(header: str) -> tuple[str, str]:
-    """Returns the name and the description of a header without its '>'."""
-    words = header.split(None, 1)
-    if not words or header[0].isspace():
-        raise _BadRecord("the header has no name after '>'", "write '>name' without a space")
-    if not words[0].isprintable():
-        raise _BadRecord(f"the name {words[0]!r} holds unprintable characters", "rename it")
-    return words[0], words[1].strip() if len(words) > 1 else ""
-
-
-def _letters(body: bytes) -> str:
-    """Returns the letters of a record as RNA."""
-    sequence = body.translate(_TO_RNA, b"\n")
-    if sequence.translate(None, _ACCEPTED):
-        # Blanks at the ends of lines are harmless; everything else that is left is not.
-        sequence = b"".join(line.rstrip() for line in body.split(b"\n"))
-        if sequence.translate(None, _ACCEPTED):
-            raise _foreign(sequence)
-        sequence = sequence.translate(_TO_RNA)
-    if not sequence:
-        raise _BadRecord("has no sequence", "add its sequence or remove it")
-    return sequence.decode("ascii")
-
-
-def _foreign(sequence: bytes) -> _BadRecord:
-    """Returns what to say of a sequence with letters that are no nucleotides."""
-    protein = len(sequence) - len(sequence.translate(None, _AMINO_ACIDS_ONLY))
-    if protein >= _PROTEIN_SHARE * len(sequence) and len(sequence) >= 5:
-        return _BadRecord(
-            "looks like protein: "
-            f"{protein} of {len(sequence)} letters are amino acids, no nucleotides (E, F, I, L, P, Q, ...)",
-            "give nucleotide sequences (RNA or DNA)",
-        )
-    text = sequence.decode("utf-8", errors="replace")
-    position, letter = next((i, c) for i, c in enumerate(text, 1) if c not in _ACCEPTED.decode())
-    if letter in "-.~":
-        return _BadRecord(f"gap {letter!r} at position {position}", "remove the gaps (unaligned sequences are needed)")
-    if letter.isspace():
-        return _BadRecord(f"blank {letter!r} at position {position}", "remove blanks inside the sequence")
-    return _BadRecord(
-        f"letter {letter!r} at position {position} is no IUPAC nucleotide code",
-        "correct it, or write N for an unknown nucleotide",
-    )
-
-
-def _check_length(length: int, min_length: int, max_length: int | None) -> None:
-    if length < min_length:
-        raise _BadLength(f"has {length} nucleotides, fewer than the {min_length} that are needed", "remove the record")
-    if max_length is not None and length > max_length:
-        raise _BadLength(f"has {length} nucleotides, more than the {max_length} that are allowed", "remove the record")
-
-
-def _check_content(sequence: str) -> None:
-    if not sequence.strip("N"):
-        raise _BadRecord("is all N", "give its nucleotides or remove it")
-    if not any(letter in sequence for letter in NUCLEOTIDES):
-        raise _BadRecord("holds no A, C, G, U or T", "give its nucleotides or remove it")
-
-
-def _hash(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
-
-
-class _Names:
-    """The names of a file so far: by a hash of each, its line and a hash of its sequence in one number."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, int] = {}
-
-    def is_copy(self, name: str, sequence: str, line: int, *, strict: bool) -> bool:
-        """Returns whether this name and sequence were there before; raises _BadRecord for a name used twice."""
-        content = _hash(sequence.encode("ascii"))
-        first, known = divmod(self._seen.setdefault(_hash(name.encode()), line << 64 | content), 1 << 64)
-        if first == line:
-            return False
-        if known == content and not strict:
-            return True
-        raise _BadRecord(
-            f"the name is used twice, in lines {first} and {line}",
-            "give every record its own name (the first word of its header)",
-        )
-
-
 def stream_fasta(
     path: Path | str,
     *,
@@ -272,21 +168,21 @@ def stream_fasta(
             sequence, a letter outside IUPAC, nothing but N, or a name seen before.
     """
     path = Path(path)
-    names = _Names()
+    names = Names()
     for number, (line, header, body) in enumerate(fasta_entries(path), start=1):
         if gaps:
             body = body.translate(None, b"-.~")
         name, length = "", len(body) - body.count(b"\n")
         try:
-            name, description = _name(_text(header, strict=skip != "bad"))
-            sequence = _letters(body)
+            name, description = name_of(header_text(header, strict=skip != "bad"))
+            sequence = letters_of(body)
             length = len(sequence)
-            _check_length(length, min_length, max_length)
-            _check_content(sequence)
+            check_length(length, min_length, max_length)
+            check_content(sequence)
             if names.is_copy(name, sequence, line, strict=skip != "bad"):
                 continue
-        except _BadRecord as bad:
-            if skip == "bad" or (skip == "short" and isinstance(bad, _BadLength)):
+        except BadRecord as bad:
+            if skip == "bad" or (skip == "short" and isinstance(bad, BadLength)):
                 if on_skip is not None:
                     on_skip(Skipped(name, length, bad.problem, path.name, line))
                 continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rhoma.artifacts import atomic_write
 from rhoma.io.bed import write_bed
 from rhoma.io.failed import FAILED, write_failed
-from rhoma.io.families import FAMILIES, write_families
+from rhoma.io.families import FAMILIES, accessions_of, write_families
 from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import merge_m8
@@ -36,7 +36,7 @@ def merge_hits(search: Sequence[Path], run: Run, out: Path) -> None:
     hits = [hit for query in run.queries for hit in query.hits]
     write_hits_tsv(out / "hits.tsv", hits)
     merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], out / "hits.m8")
-    write_gff3(out / "hits.gff3", hits, {call.family: call.accession for call in run.families if call.accession})
+    write_gff3(out / "hits.gff3", hits, accessions_of(run.families))
     write_bed(out / "hits.bed", hits)
     merge_tblout([path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()], out / "hits.tblout")
     if run.families:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rhoma import infernal
 from rhoma.artifacts import artefact_directory, link
 from rhoma.io.bed import write_bed
-from rhoma.io.families import FAMILIES, FamilyCall, write_families
+from rhoma.io.families import FAMILIES, FamilyCall, accessions_of, write_families
 from rhoma.io.fasta import read_fasta
 from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
@@ -158,8 +158,3 @@ def annotate_search(
         write_bed(work / "hits.bed", hits)
         write_families(work / FAMILIES, calls)
     return calls
-
-
-def accessions_of(calls: Sequence[FamilyCall]) -> dict[str, str]:
-    """Returns the accessions of the families that calls name."""
-    return {call.family: call.accession for call in calls if call.accession}

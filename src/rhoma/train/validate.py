@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.metrics import average_precision_score
 
 from rhoma.errors import InputError
+from rhoma.kmers import KmerVectors, count_kmers, unit_rows
 from rhoma.shuffle import dinucleotide_shuffle
 from rhoma.train.augment import decode, encode
 from rhoma.train.loop import embed_views
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 # shortest flank and the end of the longest
 FLANKS = (30, 150)
-_WORD = 7
-_CODES = np.full(256, -1, dtype=np.int64)
-_CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
 
 
 def embed_sequences(
@@ -52,24 +49,6 @@ def embed_sequences(
     out = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
     out[order] = np.concatenate(parts)
     return out
-
-
-def word_counts(sequences: Sequence[str]) -> sparse.csr_matrix:
-    """Return square-root counts of 7-mers, (n, 16384); words with other letters than ACGU are left out."""
-    rows, columns = [], []
-    for row, sequence in enumerate(sequences):
-        codes = _CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
-        if len(codes) < _WORD:
-            continue
-        parts = np.stack([codes[k : len(codes) - _WORD + 1 + k] for k in range(_WORD)])
-        words = (parts * 4 ** np.arange(_WORD)[:, None]).sum(0)[(parts >= 0).all(0)]
-        rows.append(np.full(len(words), row))
-        columns.append(words)
-    data = np.ones(sum(map(len, rows)))
-    counts = sparse.csr_matrix(
-        (data, (np.concatenate(rows), np.concatenate(columns))), shape=(len(sequences), 4**_WORD)
-    )
-    return counts.sqrt()
 
 
 class Validation:
@@ -123,10 +102,7 @@ class Validation:
         self.query_family, self.target_family = np.array(query_family), np.array(target_family)
         self.query_windows, self.query_of = _windows(queries, window, stride)
         self.target_windows, self.target_of = _windows(targets, window, stride)
-        weights = word_counts(self.target_windows)
-        frequency = np.asarray((weights > 0).sum(0)).ravel()
-        idf = np.log((1 + len(self.target_windows)) / (1 + frequency)) + 1
-        self.words = self._best(_dense(self.query_windows, self.target_windows, idf))
+        self.words = self._best(KmerVectors.of(self.target_windows).cosines(self.query_windows))
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
         """Return mean average precision and recall at 10, 100 and 1,000 of vectors, 7-mers, and their sum.
@@ -177,11 +153,10 @@ class Validation:
 
 def _distinct(members: list[NDArray[np.uint8]], most: int, similar: float = 0.3) -> list[NDArray[np.uint8]]:
     """Return the first `most` members with a 7-mer cosine below `similar` (about 80 %) to every earlier one."""
-    words = word_counts([decode(m) for m in members[:400]])
-    norm = np.sqrt(np.asarray(words.multiply(words).sum(1)).ravel())
-    cosine = (words @ words.T).toarray() / np.maximum(norm[:, None] * norm[None, :], 1e-9)
+    words = unit_rows(count_kmers([decode(m) for m in members[:400]]))
+    cosine = (words @ words.T).toarray()
     kept: list[int] = []
-    for member in range(len(norm)):
+    for member in range(len(cosine)):
         if len(kept) < most and (cosine[member, kept] < similar).all():
             kept.append(member)
     return [members[k] for k in kept]
@@ -201,13 +176,3 @@ def _windows(sequences: Sequence[str], window: int, stride: int) -> tuple[list[s
     tiles = tile([len(s) for s in sequences], window, stride)
     cut = [sequences[s][a:b] for s, a, b in zip(tiles.sequence, tiles.start, tiles.end, strict=True)]
     return cut, tiles.sequence.astype(np.int64)
-
-
-def _dense(queries: list[str], targets: list[str], idf: NDArray[np.float64]) -> NDArray[np.float32]:
-    def unit(sequences: list[str]) -> sparse.csr_matrix:
-        weighted = word_counts(sequences).multiply(idf).tocsr()
-        norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
-        return sparse.diags(1 / np.maximum(norm, 1e-9)) @ weighted
-
-    scores: NDArray[np.float32] = (unit(queries) @ unit(targets).T).toarray().astype(np.float32)
-    return scores

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.evaluate.kmers import KmerVectors
 from rhoma.evaluate.ranking import Answer, RankedHit, measured
 from rhoma.io.fasta import read_fasta
+from rhoma.kmers import KmerVectors
 from rhoma.sequences import reverse_complement
 from rhoma.windows import tile
 

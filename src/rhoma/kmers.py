@@ -1,7 +1,7 @@
-"""The floor of the benchmark: tf-idf vectors of contiguous 7-mers.
+"""Vectors of contiguous 7-mers: what learned ones are compared with, and how alike members of a family are.
 
-The weight of a k-mer is ``sqrt(count) * (1 + ln((1 + n) / (1 + df)))`` with n texts in the collection, df of which
-hold it. k-mers with a letter other than A, C, G and U are left out.
+In tf-idf vectors the weight of a k-mer is ``sqrt(count) * (1 + ln((1 + n) / (1 + df)))`` with n texts in the
+collection, df of which hold it. k-mers with a letter other than A, C, G and U are left out.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class KmerVectors:
         counts = count_kmers(texts)
         frequencies = np.bincount(counts.indices, minlength=N_KMERS)
         weights = (1.0 + np.log((1.0 + len(texts)) / (1.0 + frequencies))).astype(np.float32)
-        return cls(weights, _unit(counts, weights))
+        return cls(weights, unit_rows(counts, weights))
 
     def transform(self, texts: Sequence[str]) -> csr_array:
         """Returns the (m, N_KMERS) float32 unit rows of other texts, weighted by this collection."""
-        return _unit(count_kmers(texts), self.weights)
+        return unit_rows(count_kmers(texts), self.weights)
 
     def cosines(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns the (m, n) float32 cosines of other texts to those of the collection."""
@@ -74,9 +74,17 @@ class KmerVectors:
         return cosines
 
 
-def _unit(counts: csr_array, weights: NDArray[np.float32]) -> csr_array:
+def unit_rows(counts: csr_array, weights: NDArray[np.float32] | None = None) -> csr_array:
+    """Returns the (n, N_KMERS) float32 unit rows of root counts; a row of zeros stays as it is.
+
+    Args:
+        counts: of k-mers, as of :func:`count_kmers`.
+        weights: (N_KMERS,) float32, of each k-mer; None for equal ones.
+    """
     rows = counts.astype(np.float32)
-    rows.data = np.sqrt(rows.data) * weights[rows.indices]
+    rows.data = np.sqrt(rows.data)
+    if weights is not None:
+        rows.data *= weights[rows.indices]
     owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
     norms = np.sqrt(np.bincount(owner, weights=rows.data.astype(np.float64) ** 2, minlength=rows.shape[0]))
     rows.data /= norms.astype(np.float32)[owner]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rhoma.evaluate.kmers import N_KMERS, K, KmerVectors, count_kmers
+from rhoma.kmers import N_KMERS, K, KmerVectors, count_kmers
 
 NUMBER = {"".join(letters): number for number, letters in enumerate(product("ACGU", repeat=K))}
 # Few letters and short texts, so that k-mers are shared and repeated.
