@@ -1,4 +1,4 @@
-"""Vectors of contiguous 7-mers: what learned ones are compared with, and how alike members of a family are.
+"""k-mers, and vectors of contiguous 7-mers: what learned ones are compared with, and how alike members of a family are.
 
 In tf-idf vectors the weight of a k-mer is ``sqrt(count) * (1 + ln((1 + n) / (1 + df)))`` with n texts in the
 collection, df of which hold it. k-mers with a letter other than A, C, G and U are left out.
@@ -23,21 +23,27 @@ _LETTERS = np.full(256, 4, dtype=np.uint8)
 _LETTERS[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4, dtype=np.uint8)
 
 
+def codes_of(sequences: Sequence[str], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns (sequence, code) of every k-mer, in the order of the text; codes are below 4^k, k at most 31."""
+    # a letter that is no nucleotide stands after every sequence, so that no k-mer reaches over its end
+    letters = _LETTERS[np.frombuffer("|".join([*sequences, ""]).encode("ascii"), dtype=np.uint8)]
+    lengths = np.array([len(sequence) + 1 for sequence in sequences], dtype=np.int64)
+    owner = np.repeat(np.arange(len(sequences), dtype=np.int64), lengths)
+    size = max(0, len(letters) - k + 1)
+    codes = np.zeros(size, dtype=np.int64)
+    valid = np.ones(size, dtype=np.bool_)
+    for place in range(k):
+        column = letters[place : place + size]
+        codes = codes * 4 + column
+        valid &= column < 4
+    return owner[:size][valid], codes[valid]
+
+
 def count_kmers(sequences: Sequence[str]) -> csr_array:
     """Returns the (n, N_KMERS) int32 counts of the k-mers of sequences, columns sorted in every row."""
     from scipy.sparse import csr_array
 
-    # a letter that is no nucleotide stands after every sequence, so that no k-mer reaches over its end
-    letters = _LETTERS[np.frombuffer("|".join([*sequences, ""]).encode("ascii"), dtype=np.uint8)]
-    owner = np.repeat(np.arange(len(sequences)), [len(sequence) + 1 for sequence in sequences])
-    size = max(0, len(letters) - K + 1)
-    codes = np.zeros(size, dtype=np.int32)
-    valid = np.ones(size, dtype=np.bool_)
-    for place in range(K):
-        column = letters[place : place + size]
-        codes = codes * 4 + column
-        valid &= column < 4
-    row, word = owner[:size][valid], codes[valid]
+    row, word = codes_of(sequences, K)
     counts = csr_array((np.ones(len(row), dtype=np.int32), (row, word)), shape=(len(sequences), N_KMERS))
     counts.sum_duplicates()
     counts.sort_indices()

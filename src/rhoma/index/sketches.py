@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.kmers import codes_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,8 +27,6 @@ _FEWEST, _LETTERS_A_KMER = 20, 5
 _SHARED = 0.5
 # Letters that are hashed at once.
 _BATCH = 4_000_000
-_CODES = np.full(256, 4, dtype=np.int64)
-_CODES[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
 _BITS = 2 * LONGEST
 _MASK = 2**_BITS - 1
 # an odd multiplier permutes the k-mers (Fibonacci hashing, 2^30 / golden ratio)
@@ -90,22 +90,13 @@ class Sketches:
 
 def _sketch(texts: Sequence[str], offset: int, k: int) -> NDArray[np.int64]:
     """Returns the k-mers of the sketches, each with its owner in the upper bits, ascending."""
-    # a letter that is no nucleotide stands after every sequence, so that no k-mer reaches over its end
-    letters = _CODES[np.frombuffer("|".join([*texts, ""]).encode("ascii"), dtype=np.uint8)]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    owner = np.repeat(np.arange(len(texts), dtype=np.int64), lengths + 1)
-    size = max(0, len(letters) - k + 1)
-    codes = np.zeros(size, dtype=np.int64)
-    valid = np.ones(size, dtype=np.bool_)
-    for step in range(k):
-        column = letters[step : step + size]
-        codes = codes * 4 + column
-        valid &= column < 4
-    hashes = (codes[valid] * _MULTIPLIER) & _MASK
+    owner, codes = codes_of(texts, k)
+    hashes = (codes * _MULTIPLIER) & _MASK
     hashes ^= hashes >> LONGEST
     hashes = (hashes * _MULTIPLIER) & _MASK
     # a k-mer that a sequence has twice is one
-    kmers = np.unique(((owner[:size][valid] + offset) << _BITS) | hashes)
+    kmers = np.unique(((owner + offset) << _BITS) | hashes)
     owners = (kmers >> _BITS) - offset
     place = np.arange(len(kmers)) - np.searchsorted(owners, owners)
     kept: NDArray[np.int64] = kmers[place < _FEWEST + lengths[owners] // _LETTERS_A_KMER]
