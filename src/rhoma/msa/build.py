@@ -141,7 +141,7 @@ def build(
     try:
         if structural:
             whole = _deep(annotate(first, folded), start, threads)
-            whole = annotate(whole.with_lines(ss_cons="", rf=""), folded)
+            whole = annotate(whole.with_lines(ss_cons="", rf=""), partial(_fold_covarying, folded))
         else:
             refined = _refine(annotate(first, folded), config.rounds, folded, threads)
             whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
@@ -166,6 +166,12 @@ def _refine(annotated: Alignment, rounds: int, folded: Callable[[Sequence[str]],
         if [pair[:2] for pair in query_pairs(annotated)] == before:
             break
     return annotated
+
+
+def _fold_covarying(folded: Callable[..., str], rows: Sequence[str]) -> str:
+    """Returns the structure of rows, for which their significantly covarying columns speak too."""
+    alignment = Alignment(tuple(map(str, range(len(rows)))), tuple(rows), "." * len(rows[0]))
+    return folded(rows, covarying=[(pair.left, pair.right) for pair in covariation(alignment) if pair.significant])
 
 
 def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
