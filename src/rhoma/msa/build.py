@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
-from rhoma.errors import ToolError
+from rhoma.errors import InputError, ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
 from rhoma.msa.consensus import INFORMED, fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
+from rhoma.msa.embedded import embedded_alignment
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
 from rhoma.msa.mafft import mafft_alignment
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from rhoma.msa.embedded import States
 
 # cmbuild takes about a minute at this length, and its time grows with the square.
 LONGEST_MODEL = 3_000
@@ -52,8 +55,8 @@ class BuildConfig(BaseModel):
         max_homologs: most homologs in an alignment.
         max_identity: homologs more alike than this to a better one are left out.
         aligner: what aligns the core before the covariance model does: letters and structures at once
-            (``structural``), the profile (``cm``), MAFFT L-INS-i (``linsi``) or X-INS-i (``xinsi``), or what suits
-            the rows (``auto``).
+            (``structural``), letters and an encoder's states (``embed``), the profile (``cm``), MAFFT L-INS-i
+            (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
         rounds: how often model and alignment are made from each other at most; ``structural`` makes one.
     """
 
@@ -72,8 +75,8 @@ class Built:
     Attributes:
         alignment: the query first; with structure (and pseudoknots), reference line and the line ``cov``.
         model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
-        method: ``cm``, ``structural+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could
-            align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
+        method: ``cm``, ``structural+cm``, ``embed+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where
+            no model could align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
         reason: why this aligner.
         covariation: the pairs of the structure and the others that covary.
         warnings: what to mind.
@@ -102,7 +105,13 @@ def core_of(start: Alignment, *, most: int = CORE) -> list[int]:
 
 
 def build(
-    start: Alignment, config: BuildConfig, *, name: str, threads: int = 1, core: Alignment | None = None
+    start: Alignment,
+    config: BuildConfig,
+    *,
+    name: str,
+    threads: int = 1,
+    core: Alignment | None = None,
+    states: States | None = None,
 ) -> Built:
     """Returns the alignment of a query and its homologs, with structure, model and evidence.
 
@@ -113,8 +122,10 @@ def build(
         name: of the model, one word.
         threads: for the external programs.
         core: the rows of :func:`core_of` as another run of MAFFT has aligned them.
+        states: gives the encoder's states, for the aligner ``embed``.
 
     Raises:
+        InputError: the aligner is ``embed`` and there are no states.
         ToolError: a program is missing, or cmbuild or MAFFT has failed.
     """
     length = len(ungapped(start.rows[0]))
@@ -129,12 +140,16 @@ def build(
     wanted = "linsi" if core is not None and config.aligner == "auto" else config.aligner
     choice = choose_aligner(wanted, rows=len(rows), length=longest)
     structural = choice.aligner == "structural"
-    if structural:
+    if choice.aligner in ("structural", "embed"):
         rows = core_of(start, most=max(2, rows_within(longest)))
     known: dict[str, NDArray[np.float64]] = {}
     first = start.keep(rows) if core is None else core
     if choice.aligner == "structural":
         first = structural_alignment(first, known)
+    elif choice.aligner == "embed":
+        if states is None:
+            raise InputError("the aligner 'embed' needs an encoder", remedy="name a model, or use another aligner")
+        first = embedded_alignment(first, states)
     elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
     folded = partial(fold, known=known, together=INFORMED) if structural else partial(fold, known=known)
