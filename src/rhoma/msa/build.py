@@ -25,6 +25,7 @@ from rhoma.msa.join import join
 from rhoma.msa.mafft import mafft_alignment
 from rhoma.msa.pseudoknots import crossing_helices, with_pseudoknots
 from rhoma.msa.quality import FEW_EFFECTIVE
+from rhoma.msa.rscape import disagreement, rscape_pairs
 from rhoma.msa.select import effective_sequences, fragments, select
 from rhoma.msa.structural import rows_within, structural_alignment
 from rhoma.structure import LONG, annotate, query_pairs
@@ -205,10 +206,20 @@ def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
 def _finished(alignment: Alignment, name: str, method: str, reason: str, length: int) -> Built:
     """Returns the alignment with its model, evidence and warnings."""
     model = infernal.build(alignment, name=name) if length <= LONGEST_MODEL else ""
-    pairs = tuple(covariation(alignment))
+    said: list[str] = []
+    theirs: dict[tuple[int, int], float] | None = None
+    try:
+        theirs = rscape_pairs(alignment)
+    except ToolError as error:
+        # our own test stands without it
+        said.append(str(error))
+    pairs = tuple(covariation(alignment, rscape=theirs))
+    if theirs is not None:
+        said.append(disagreement({(p.left, p.right): p.significant for p in pairs if p.paired}, theirs))
     lines = {"cov": covariation_line(pairs, alignment.columns)} if pairs else {}
     known = with_pseudoknots(replace(alignment, lines=lines), crossing_helices(alignment, pairs))
-    return Built(known, model, method, reason, pairs, tuple(_warnings(alignment, pairs, method)))
+    warnings = [*_warnings(alignment, pairs, method), *filter(None, said)]
+    return Built(known, model, method, reason, pairs, tuple(warnings))
 
 
 def _warnings(alignment: Alignment, pairs: Sequence[CovaryingPair], method: str) -> list[str]:
