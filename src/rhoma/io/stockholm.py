@@ -14,7 +14,7 @@ from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _LETTERS = str.maketrans("._~T", "---U")
