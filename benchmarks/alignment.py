@@ -231,9 +231,9 @@ def deep(args: argparse.Namespace) -> None:
         subprocess.run([*command, "--quiet"], check=True, cwd=work)
         wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
         row = read_quality(work / "out" / "msa.tsv")[0]
-    print(
-        args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t"
-    )
+    pairs = f"{row.significant} of {row.pairs} pairs significant"
+    cells = [args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", pairs]
+    print(*cells, f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
 
 
 def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:

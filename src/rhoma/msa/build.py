@@ -44,8 +44,8 @@ LONGEST_MODEL = 3_000
 CORE = 60
 # Seconds of a core that aligning all rows to the model may take, and what a row of 100 nt takes at most; the time grows
 # with the square of the length.
-_CMALIGN_BUDGET = 30.0
-_CMALIGN_ROW = 0.05
+_CMALIGN_BUDGET = 12.0
+_CMALIGN_ROW = 0.02
 _CMALIGN_SECONDS = 1_800.0
 
 
