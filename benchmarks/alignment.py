@@ -11,7 +11,9 @@
 pairs and base-pair F1 against the curated alignment and structure, with 95 % intervals over families:
 
 * ``linsi``: MAFFT L-INS-i, folded by RNAalifold;
-* ``cm``, ``auto``: :func:`rhoma.msa.build.build` with that aligner, as ``query align`` calls it;
+* ``cm``, ``auto``, ``embed`` (``--aligners``): :func:`rhoma.msa.build.build` with that aligner, as ``query align``
+  does; ``embed`` takes the states of the encoder ``--model``;
+* ``embed alone``: its first alignment, folded by RNAalifold as that of ``linsi``;
 * ``known alignment``: the curated alignment, folded as ``auto`` is;
 * ``ceiling``: cmalign to the model of the whole curated alignment, with the curated structure.
 
@@ -44,9 +46,11 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, as_rows, ungapped
 from rhoma.evaluate.alignments import AlignmentFigures, compare, rows_of_seed
 from rhoma.evaluate.metrics import interval
+from rhoma.models.states import load_states
 from rhoma.msa.build import BuildConfig, build, choose_rows
 from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import UNKNOWN, covariation, fitch, simulate, states, tree
+from rhoma.msa.embedded import embedded_alignment
 from rhoma.msa.first import first_alignment
 from rhoma.msa.mafft import mafft_alignment
 from rhoma.msa.quality import read_quality
@@ -112,6 +116,7 @@ def seeds(args: argparse.Namespace) -> None:
     """Prints a row a family and method, and the means."""
     found: dict[str, list[AlignmentFigures]] = {}
     families = chosen(args.rfam, args.families, args.fewest or args.rows, args.longest, args.split)
+    states = load_states(args.model, model_dir=args.model_dir) if "embed" in args.aligners else None
     for seed in families:
         complete = whole(seed)
         reference = cut(complete, args.rows)
@@ -121,7 +126,9 @@ def seeds(args: argparse.Namespace) -> None:
         made = {"linsi": annotate(mafft_alignment(plain, "linsi", threads=args.threads))}
         for aligner in args.aligners:
             config = BuildConfig(aligner=aligner)
-            made[aligner] = build(start, config, name="seed", threads=args.threads).alignment
+            made[aligner] = build(start, config, name="seed", threads=args.threads, states=states).alignment
+        if states is not None:
+            made["embed alone"] = annotate(embedded_alignment(plain, states))
         made["known alignment"] = annotate(plain, fold)
         model = infernal.build(complete, name="seed", hand=False)
         made["ceiling"] = infernal.align(model, plain, threads=args.threads)
@@ -224,9 +231,9 @@ def deep(args: argparse.Namespace) -> None:
         subprocess.run([*command, "--quiet"], check=True, cwd=work)
         wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
         row = read_quality(work / "out" / "msa.tsv")[0]
-    print(
-        args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t"
-    )
+    pairs = f"{row.significant} of {row.pairs} pairs significant"
+    cells = [args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", pairs]
+    print(*cells, f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
 
 
 def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:
@@ -250,6 +257,8 @@ def main() -> None:
     parser.add_argument("--fewest", type=int, help="rows that a seed has at least (default: --rows)")
     parser.add_argument("--split", type=Path, help="split of families; those of its part train are left out")
     parser.add_argument("--aligners", nargs="+", default=["cm", "auto"])
+    parser.add_argument("--model", help="encoder of 'embed' (default: the shipped one)")
+    parser.add_argument("--model-dir", type=Path, help="directory of a public encoder's weights")
     parser.add_argument("--longest", type=int, default=400)
     parser.add_argument("--family", default="RF00005", help="family of the database (deep)")
     parser.add_argument("--relatives", type=int, default=5_000, help="its sequences (deep)")

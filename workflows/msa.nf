@@ -10,7 +10,7 @@ workflow MSA {
 
     main:
     families = channel.fromList(settings.families).map { family -> [[id: family.id], file(family.fasta, glob: false)] }
-    MSA_ALIGN(families, settings.family_options)
+    MSA_ALIGN(families, settings.align_encoder, settings.family_options)
 
     // sorted, so that a resumed run finds its report; a family whose task was lost is told by its absence
     aligned = MSA_ALIGN.out.aligned

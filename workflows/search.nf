@@ -43,7 +43,7 @@ workflow SEARCH {
     }
 
     found = batches.join(results, failOnDuplicate: true)
-    if (settings.aligner in ['auto', 'structural', 'cm']) {
+    if (settings.aligner in ['auto', 'structural', 'embed', 'cm']) {
         mafft = found.map { meta, _fasta, _found -> [meta, []] }
     }
     else {
@@ -54,7 +54,7 @@ workflow SEARCH {
         MAFFT_ALIGN(QUERY_HOMOLOGS.out.homologs, settings.aligner)
         mafft = MAFFT_ALIGN.out.alignments
     }
-    QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), index, settings.align_options)
+    QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), index, settings.align_encoder, settings.align_options)
 
     // sorted, so that a resumed run finds its report; empty lists where every query was skipped
     QUERY_REPORT(

@@ -38,6 +38,9 @@ ECMGI    0.41538   -11.77572    -1.10020     1600000       33721  0.011862
 _VOLATILE = re.compile(r"^(DATE|COM)\b.*\n", re.MULTILINE)
 # The library of models in a directory of :func:`press`.
 PRESSED = "models.cm"
+# Probability that the bands of cmalign leave out: of 1e-7, its own, the alignments are the same and take two to five
+# times as long (docs/decisions.md).
+_TAU = "1e-4"
 _MODEL, _TARGETS, _TABLE, _ALIGNED = "model.cm", "targets.fa", "hits.tbl", "hits.sto"
 
 
@@ -209,7 +212,8 @@ def align(
         work = Path(place)
         (work / _MODEL).write_text(model, encoding="utf-8")
         (work / _TARGETS).write_text("".join(f">s{i}\n{ungapped(row)}\n" for i, row in enumerate(alignment.rows)))
-        options = ["--cpu", str(_workers(threads)), "--mxsize", str(megabytes), "--noprob", "--outformat", "Pfam"]
+        options = ["--cpu", str(_workers(threads)), "--mxsize", str(megabytes), "--tau", _TAU]
+        options += ["--noprob", "--outformat", "Pfam"]
         done = tools.run(["cmalign", *options, _MODEL, _TARGETS], cwd=work, timeout=timeout)
     aligned = parse_stockholm(done.stdout, path="cmalign")
     rows = dict(zip(aligned.names, aligned.rows, strict=True))

@@ -45,6 +45,15 @@ def test_a_bad_family_fails_alone(nextflow: Nextflow, tmp_path: Path) -> None:
     assert {task["name"]: task["status"] for task in trace(tmp_path)}["MSA:MSA_ALIGN (bad)"] == "COMPLETED"
 
 
+def test_a_family_is_aligned_by_the_states_of_the_encoder(nextflow: Nextflow, tmp_path: Path) -> None:
+    (tmp_path / "family.fa").write_text(FAMILY)
+    arguments = ("--workflow", "msa", "--input", "family.fa", "--outdir", "out", "--aligner", "embed")
+    done = nextflow.run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    (row,) = table(tmp_path / "out" / "msa.tsv")
+    assert (row["query"], row["method"]) == ("family", "embed+cm")
+
+
 @pytest.mark.tool("cmscan", "cmpress", "mmseqs")
 @pytest.mark.skipif(not SUITE.is_dir(), reason=f"{SUITE} is missing: it comes with Debian's infernal")
 def test_known_families_are_named(nextflow: Nextflow, demo: Finished, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ PARAMETERS: list[tuple[dict[str, Any], str | None]] = [
     ({"batch_size": 2.5}, "--batch_size '2.5': expected a whole number"),
     ({"max_homologs": "many"}, "--max_homologs 'many'"),
     ({"iterations": 101}, "at most 100"),
-    ({"aligner": "muscle"}, "--aligner 'muscle': expected one of auto, structural, cm, linsi, xinsi"),
+    ({"aligner": "muscle"}, "--aligner 'muscle': expected one of auto, structural, embed, cm, linsi, xinsi"),
     ({"device": "tpu"}, "expected one of cpu, gpu, auto"),
     ({"workflow": "serch"}, "--workflow 'serch'"),
     ({"effort": "much"}, "--effort 'much': expected one of fast, auto, sensitive"),

@@ -43,6 +43,23 @@ def test_alignments_fold_and_single_rows_as_ever() -> None:
     assert fold(("", "")) == ""
 
 
+def test_what_covaries_pairs_where_anything_else_speaks_for_it() -> None:
+    # a helix that some rows have alone, beside an uncertain one
+    rows = ("GCGCGAAAGCGC", "GAGCGAAAGAAC", "AAAAGAAAAUAA", "AAACGAAAGAAA", "AAAAGAAAAAAA")
+    plain = fold(rows)
+    pairs = [(0, 11), (1, 10), (2, 9), (3, 8)]
+    assert fold(rows, covarying=pairs).count("(") > plain.count("(")
+    # two columns that never pair do not become a pair
+    assert fold(("AAAAAAAAAAAA",) * 5, covarying=[(0, 11)]) == "." * 12
+
+
+def test_rows_whose_probabilities_are_known_speak_for_the_others() -> None:
+    rows = tuple("GGGCGAAAGCCC" if number == 7 else "AAAAGAAAAAAA" for number in range(80))
+    assert "(" not in fold(rows)
+    known = {"GGGCGAAAGCCC": pair_probabilities("GGGCGAAAGCCC")}
+    assert fold(rows, known, together=0.1) == "((((....))))"
+
+
 def test_rows_without_letters_or_of_unknown_ones_fold_into_nothing() -> None:
     assert fold(("NNNNNNNNNNNN", "NNNNNNNNNNNN")) == "." * 12
     assert fold(("GGGCGAAAGCCC", "------------")).count("(") <= 4

@@ -74,7 +74,12 @@ def test_the_helix_of_the_ends_is_in_the_model_and_finds_what_only_pairs(letters
     # every MATP node of the model is a pair
     pairs = sum("MATP" in cells for cells in lines)
     assert pairs >= END + 4
-    (hit,) = covariance.search(model, [Region(3, False, 0, len(TARGETS[3]))], letters)
+    everywhere = [Region(number, False, 0, len(text)) for number, text in enumerate(TARGETS)]
+    alone, shared = (covariance.search(model, everywhere, letters, threads=threads) for threads in (1, 3))
+    assert [(h.strand, h.span, h.bits, h.columns.tolist()) for h in alone] == [
+        (h.strand, h.span, h.bits, h.columns.tolist()) for h in shared
+    ]
+    (hit,) = (hit for hit in alone if hit.sequence == 3)
     # the fourth homolog's ends share no letter with the others' beyond chance
     assert abs(hit.start - len(FLANK)) <= 1
     assert abs(hit.end - (len(FLANK) + len(QUERY))) <= 1

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, HomologEvalue, MaxHomologs, MaxIdentity
+from rhoma.cli.common import ModelDir, Quiet, Threads, progress, set_up_logging, use_threads
+from rhoma.cli.options import AlignerOption, AlignModel, HomologEvalue, MaxHomologs, MaxIdentity, states_for
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ def align(
     max_homologs: MaxHomologs = 5_000,
     max_identity: MaxIdentity = 0.95,
     aligner: AlignerOption = "auto",
+    model: AlignModel = None,
+    model_dir: ModelDir = None,
     mafft: Annotated[
         Path | None,
         typer.Option(help="Directory with MAFFT's alignments (<name>.afa) of the files of --prepare."),
@@ -75,6 +77,7 @@ def align(
         count = prepare_mafft(search, fasta, out, config, index=index)
         logger.info("%s: %d files for MAFFT", out, count)
         return
+    states = states_for(aligner, model, model_dir, threads)
     with progress("aligned", quiet=quiet) as tell:
-        rows = align_batch(search, fasta, out, config, index=index, mafft=mafft, progress=tell)
+        rows = align_batch(search, fasta, out, config, index=index, mafft=mafft, states=states, progress=tell)
     logger.info("%s: %d queries, %d with homologs", out, len(rows), sum(row.homologs > 0 for row in rows))

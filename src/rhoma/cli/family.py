@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rhoma.cli.common import Quiet, Threads, new_app, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, MaxHomologs, MaxIdentity
+from rhoma.cli.common import ModelDir, Quiet, Threads, new_app, progress, set_up_logging, use_threads
+from rhoma.cli.options import AlignerOption, AlignModel, MaxHomologs, MaxIdentity, states_for
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ def align(
     max_homologs: MaxHomologs = 5_000,
     max_identity: MaxIdentity = 0.95,
     aligner: AlignerOption = "auto",
+    model: AlignModel = None,
+    model_dir: ModelDir = None,
     rounds: Annotated[
         int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other, at most.")
     ] = 3,
@@ -63,8 +65,9 @@ def align(
         seed=seed,
     )
     sources = [(name or family_name(path), path) for path in fasta]
+    states = states_for(aligner, model, model_dir, threads)
     with progress("aligned", quiet=quiet) as tell:
-        rows, failed = align_families(sources, out, config, query=query, progress=tell)
+        rows, failed = align_families(sources, out, config, query=query, states=states, progress=tell)
     for row in rows:
         logger.info("%s: %d of %d homologs, Neff %.1f", row.query, row.homologs, row.hits, row.neff)
         if row.warnings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from rhoma.models.states import NucleotideStates
     from rhoma.search.config import SearchConfig
 
 
@@ -59,16 +60,30 @@ MaxIdentity = Annotated[
 ]
 HomologEvalue = Annotated[float, typer.Option("--evalue", callback=positive, help="Largest E-value of a homolog.")]
 AlignerOption = Annotated[
-    Literal["auto", "structural", "cm", "linsi", "xinsi"],
+    Literal["auto", "structural", "embed", "cm", "linsi", "xinsi"],
     typer.Option(
         "--aligner",
         help="What aligns the core before the covariance model does: what suits it, letters and structures at once, "
-        "the profile of the search, MAFFT L-INS-i, or MAFFT X-INS-i (needs mxscarnamod).",
+        "letters and the model's states (needs torch), the profile of the search, MAFFT L-INS-i, or MAFFT X-INS-i "
+        "(needs mxscarnamod).",
     ),
+]
+AlignModel = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="Model bundle or public encoder whose states --aligner embed takes."),
 ]
 QueryModel = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model bundle; default, the one that is shipped.")
 ]
+
+
+def states_for(aligner: str, model: Path | None, model_dir: Path | None, threads: int) -> NucleotideStates | None:
+    """Returns the encoder's states for the aligner ``embed``, None for any other."""
+    if aligner != "embed":
+        return None
+    from rhoma.models.states import load_states
+
+    return load_states(model, model_dir=model_dir, threads=threads)
 
 
 def search_config(**values: Any) -> SearchConfig:

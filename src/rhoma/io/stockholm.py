@@ -14,7 +14,7 @@ from rhoma.alignment import Alignment
 from rhoma.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _LETTERS = str.maketrans("._~T", "---U")
@@ -127,14 +127,18 @@ def read_stockholm(path: Path) -> Alignment:
     return parse_stockholm(path.read_text(encoding="utf-8"), path=path)
 
 
-def _printed(row: str, rf: str) -> str:
+def _insertions(rf: str) -> list[tuple[int, int]]:
+    """Returns the runs of columns, from start to end, that the reference line marks as insertions."""
+    return [run.span() for run in re.finditer(r"\.+", rf)]
+
+
+def _printed(row: str, insertions: Sequence[tuple[int, int]]) -> str:
     """Returns a row as Infernal writes it: lower case and ``.`` in columns of insertions."""
-    if not rf:
-        return row
-    return "".join(
-        ("." if letter == "-" else letter.lower()) if reference == "." else letter
-        for letter, reference in zip(row, rf, strict=True)
-    )
+    parts, at = [], 0
+    for start, end in insertions:
+        parts += [row[at:start], row[start:end].replace("-", ".").lower()]
+        at = end
+    return "".join([*parts, row[at:]])
 
 
 def _escape(name: str) -> str:
@@ -171,6 +175,7 @@ def format_stockholm(alignment: Alignment, *, features: Mapping[str, str] | None
     lines.append(f"#=GF SQ {len(names)}")
     for name, shown in zip(alignment.names, names, strict=True):
         lines += [f"#=GS {shown} {key} {text}" for key, text in alignment.notes.get(name, {}).items() if text]
-    lines += [f"{name:<{width}}{_printed(row, alignment.rf)}" for name, row in zip(names, alignment.rows, strict=True)]
+    insertions = _insertions(alignment.rf)
+    lines += [f"{name:<{width}}{_printed(row, insertions)}" for name, row in zip(names, alignment.rows, strict=True)]
     lines += [f"{f'#=GC {tag}':<{width}}{line}" for tag, line in marks.items() if line]
     return "\n".join([*lines, "//", ""])

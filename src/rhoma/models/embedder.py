@@ -101,9 +101,9 @@ def load_embedder(
         DeviceError: ``cuda`` where there is no GPU.
         InputError: no such bundle or encoder.
     """
-    if _is_public(model):
+    if is_public(model):
         return _public_embedder(str(model), device, threads, model_dir)
-    bundle = _bundle(model)
+    bundle = bundle_of(model)
     manifest = read_manifest(bundle, ModelManifest)
     verify_files(bundle, manifest)
     fingerprint = sha256_file(bundle / MANIFEST)
@@ -143,20 +143,26 @@ def window_shape(model: Path | str | None = None) -> tuple[int, int]:
     """
     from rhoma.models.encoders.public import PUBLIC
 
-    if _is_public(model):
+    if is_public(model):
         return _public_windows(PUBLIC[str(model)])
-    manifest = read_manifest(_bundle(model), ModelManifest)
+    manifest = read_manifest(bundle_of(model), ModelManifest)
     return manifest.window, manifest.stride
 
 
-def _is_public(model: Path | str | None) -> bool:
+def is_public(model: Path | str | None) -> bool:
+    """Return whether this names a public encoder, and no directory."""
     from rhoma.models.encoders.public import PUBLIC
 
     return model is not None and str(model) in PUBLIC and not Path(model).exists()
 
 
-def _bundle(model: Path | str | None) -> Path:
-    """Return the directory of a bundle, by default of the shipped one."""
+def bundle_of(model: Path | str | None) -> Path:
+    """Return the directory of a bundle, by default of the shipped one.
+
+    Raises:
+        ArtefactError: the shipped one is missing.
+        InputError: it is no bundle.
+    """
     from rhoma.models.encoders.public import PUBLIC
 
     bundle = shipped_bundle() if model is None else Path(model)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.alignment import Alignment, as_rows, ungapped
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,6 +48,15 @@ def align(lengths: Sequence[int], pairs: Sequence[tuple[int, int]], posteriors: 
         if all(parts):
             columns = _joined(matches, begin, *map(_packed, parts))
     return columns
+
+
+def placed(alignment: Alignment, columns: Columns) -> Alignment:
+    """Returns the rows of an alignment with their letters in these columns, those that are empty left out."""
+    width = max(int(place[-1]) for place in columns.values()) + 1
+    cells = np.full((len(columns), width), ord("-"), dtype=np.uint8)
+    for number, row in enumerate(alignment.rows):
+        cells[number, columns[number]] = np.frombuffer(ungapped(row).encode("ascii"), dtype=np.uint8)
+    return Alignment(alignment.names, as_rows(cells[:, (cells != ord("-")).any(axis=0)]))
 
 
 def _sparse(lengths: Sequence[int], pairs: Sequence[tuple[int, int]], posteriors: NDArray[np.float32]) -> csr_matrix:

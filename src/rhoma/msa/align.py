@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rhoma.hits import Hit
+    from rhoma.msa.embedded import States
     from rhoma.msa.extend import Fetch
     from rhoma.sequences import Record
 
@@ -162,6 +163,7 @@ def align_query(
     *,
     hits: int,
     mafft: Path | None = None,
+    states: States | None = None,
     threads: int = 1,
 ) -> Quality:
     """Writes the files of one query into ``out`` and returns the quality of its alignment.
@@ -176,6 +178,7 @@ def align_query(
         config: settings.
         hits: the number of hits under the E-value, for the table.
         mafft: directory with ``<safe name>.afa``; MAFFT is run here without it.
+        states: for the aligner ``embed``.
         threads: for the external programs.
     """
     name = safe_name(query.id)
@@ -187,7 +190,7 @@ def align_query(
             remedy = "align every file of 'align --prepare'"
             raise InputError("no such file", path=path, record=query.id, remedy=remedy)
         core = parse_aligned(path.read_text(encoding="utf-8"), core.names, core.rows, path=path)
-    built = build(start, config, name=name, threads=threads, core=core)
+    built = build(start, config, name=name, threads=threads, core=core, states=states)
     write_alignment(
         out,
         built,
@@ -215,6 +218,7 @@ def align_batch(
     *,
     index: Path | None = None,
     mafft: Path | None = None,
+    states: States | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Quality]:
     """Writes ``<out>/<safe name>/`` of every query and ``<out>/msa.tsv``; returns its rows, in query order.
@@ -230,6 +234,7 @@ def align_batch(
         index: the index that was searched; with it, homologs are taken up to the query's ends
             (:mod:`rhoma.msa.extend`).
         mafft: directory with MAFFT's alignments of what :func:`prepare_mafft` wrote.
+        states: gives the encoder's states, for the aligner ``embed``.
         progress: called with (queries done, queries).
 
     Raises:
@@ -256,6 +261,7 @@ def align_batch(
                     config,
                     hits=batch.passing(query),
                     mafft=mafft,
+                    states=states,
                     threads=each,
                 )
             except ToolError as error:

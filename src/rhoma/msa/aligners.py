@@ -10,8 +10,8 @@ from rhoma import tools
 from rhoma.msa.mafft import require_xinsi
 from rhoma.msa.structural import rows_within
 
-Aligner = Literal["auto", "structural", "cm", "linsi", "xinsi"]
-Chosen = Literal["structural", "cm", "linsi", "xinsi"]
+Aligner = Literal["auto", "structural", "embed", "cm", "linsi", "xinsi"]
+Chosen = Literal["structural", "embed", "cm", "linsi", "xinsi"]
 
 # L-INS-i compares all pairs of rows: about a minute of a core at so many (rows x nucleotides) squared.
 _MOST_CELLS = 4e9
@@ -24,8 +24,8 @@ class Choice:
     """An aligner and why it.
 
     Attributes:
-        aligner: ``structural`` begins with :mod:`rhoma.msa.structural`, ``cm`` with the profile's alignment,
-            ``linsi`` and ``xinsi`` with MAFFT's.
+        aligner: ``structural`` begins with :mod:`rhoma.msa.structural`, ``embed`` with :mod:`rhoma.msa.embedded`,
+            ``cm`` with the profile's alignment, ``linsi`` and ``xinsi`` with MAFFT's.
         reason: In a few words.
     """
 

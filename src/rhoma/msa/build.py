@@ -15,15 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
-from rhoma.errors import ToolError
+from rhoma.errors import InputError, ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
 from rhoma.msa.consensus import INFORMED, fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
+from rhoma.msa.embedded import embedded_alignment
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
 from rhoma.msa.mafft import mafft_alignment
 from rhoma.msa.pseudoknots import crossing_helices, with_pseudoknots
 from rhoma.msa.quality import FEW_EFFECTIVE
+from rhoma.msa.rscape import disagreement, rscape_pairs
 from rhoma.msa.select import effective_sequences, fragments, select
 from rhoma.msa.structural import rows_within, structural_alignment
 from rhoma.structure import LONG, annotate, query_pairs
@@ -34,14 +36,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rhoma.msa.embedded import States
+
 # cmbuild takes about a minute at this length, and its time grows with the square.
 LONGEST_MODEL = 3_000
 # Rows that make the model: more make it slower and hardly better.
 CORE = 60
 # Seconds of a core that aligning all rows to the model may take, and what a row of 100 nt takes at most; the time grows
 # with the square of the length.
-_CMALIGN_BUDGET = 30.0
-_CMALIGN_ROW = 0.05
+_CMALIGN_BUDGET = 12.0
+_CMALIGN_ROW = 0.02
 _CMALIGN_SECONDS = 1_800.0
 
 
@@ -52,8 +56,8 @@ class BuildConfig(BaseModel):
         max_homologs: most homologs in an alignment.
         max_identity: homologs more alike than this to a better one are left out.
         aligner: what aligns the core before the covariance model does: letters and structures at once
-            (``structural``), the profile (``cm``), MAFFT L-INS-i (``linsi``) or X-INS-i (``xinsi``), or what suits
-            the rows (``auto``).
+            (``structural``), letters and an encoder's states (``embed``), the profile (``cm``), MAFFT L-INS-i
+            (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
         rounds: how often model and alignment are made from each other at most; ``structural`` makes one.
     """
 
@@ -72,8 +76,8 @@ class Built:
     Attributes:
         alignment: the query first; with structure (and pseudoknots), reference line and the line ``cov``.
         model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
-        method: ``cm``, ``structural+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where no model could
-            align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
+        method: ``cm``, ``structural+cm``, ``embed+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where
+            no model could align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
         reason: why this aligner.
         covariation: the pairs of the structure and the others that covary.
         warnings: what to mind.
@@ -102,7 +106,13 @@ def core_of(start: Alignment, *, most: int = CORE) -> list[int]:
 
 
 def build(
-    start: Alignment, config: BuildConfig, *, name: str, threads: int = 1, core: Alignment | None = None
+    start: Alignment,
+    config: BuildConfig,
+    *,
+    name: str,
+    threads: int = 1,
+    core: Alignment | None = None,
+    states: States | None = None,
 ) -> Built:
     """Returns the alignment of a query and its homologs, with structure, model and evidence.
 
@@ -113,8 +123,10 @@ def build(
         name: of the model, one word.
         threads: for the external programs.
         core: the rows of :func:`core_of` as another run of MAFFT has aligned them.
+        states: gives the encoder's states, for the aligner ``embed``.
 
     Raises:
+        InputError: the aligner is ``embed`` and there are no states.
         ToolError: a program is missing, or cmbuild or MAFFT has failed.
     """
     length = len(ungapped(start.rows[0]))
@@ -129,19 +141,23 @@ def build(
     wanted = "linsi" if core is not None and config.aligner == "auto" else config.aligner
     choice = choose_aligner(wanted, rows=len(rows), length=longest)
     structural = choice.aligner == "structural"
-    if structural:
+    if choice.aligner in ("structural", "embed"):
         rows = core_of(start, most=max(2, rows_within(longest)))
     known: dict[str, NDArray[np.float64]] = {}
     first = start.keep(rows) if core is None else core
     if choice.aligner == "structural":
         first = structural_alignment(first, known)
+    elif choice.aligner == "embed":
+        if states is None:
+            raise InputError("the aligner 'embed' needs an encoder", remedy="name a model, or use another aligner")
+        first = embedded_alignment(first, states)
     elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
     folded = partial(fold, known=known, together=INFORMED) if structural else partial(fold, known=known)
     try:
         if structural:
             whole = _deep(annotate(first, folded), start, threads)
-            whole = annotate(whole.with_lines(ss_cons="", rf=""), folded)
+            whole = annotate(whole.with_lines(ss_cons="", rf=""), partial(_fold_covarying, folded))
         else:
             refined = _refine(annotate(first, folded), config.rounds, folded, threads)
             whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
@@ -168,6 +184,12 @@ def _refine(annotated: Alignment, rounds: int, folded: Callable[[Sequence[str]],
     return annotated
 
 
+def _fold_covarying(folded: Callable[..., str], rows: Sequence[str]) -> str:
+    """Returns the structure of rows, for which their significantly covarying columns speak too."""
+    alignment = Alignment(tuple(map(str, range(len(rows)))), tuple(rows), "." * len(rows[0]))
+    return folded(rows, covarying=[(pair.left, pair.right) for pair in covariation(alignment) if pair.significant])
+
+
 def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
     """Returns all rows: as many as the budget allows aligned to the model, the others to the profile of the core."""
     model = infernal.build(refined, name="core")
@@ -184,10 +206,20 @@ def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
 def _finished(alignment: Alignment, name: str, method: str, reason: str, length: int) -> Built:
     """Returns the alignment with its model, evidence and warnings."""
     model = infernal.build(alignment, name=name) if length <= LONGEST_MODEL else ""
-    pairs = tuple(covariation(alignment))
+    said: list[str] = []
+    theirs: dict[tuple[int, int], float] | None = None
+    try:
+        theirs = rscape_pairs(alignment)
+    except ToolError as error:
+        # our own test stands without it
+        said.append(str(error))
+    pairs = tuple(covariation(alignment, rscape=theirs))
+    if theirs is not None:
+        said.append(disagreement({(p.left, p.right): p.significant for p in pairs if p.paired}, theirs))
     lines = {"cov": covariation_line(pairs, alignment.columns)} if pairs else {}
     known = with_pseudoknots(replace(alignment, lines=lines), crossing_helices(alignment, pairs))
-    return Built(known, model, method, reason, pairs, tuple(_warnings(alignment, pairs, method)))
+    warnings = [*_warnings(alignment, pairs, method), *filter(None, said)]
+    return Built(known, model, method, reason, pairs, tuple(warnings))
 
 
 def _warnings(alignment: Alignment, pairs: Sequence[CovaryingPair], method: str) -> list[str]:

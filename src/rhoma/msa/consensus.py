@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
 # a true pair counts than a false one.
 _COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
+# What is added to the probability of a pair that covaries: with any other evidence at all it then is in the structure.
+_COVARYING = 0.5
 # Weight of RNAalifold's probabilities beside those of rows that were folded with what the others pair.
 INFORMED = 0.3
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
@@ -35,7 +37,13 @@ _KT = 0.61632
 _RESCALED = 500
 
 
-def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None, *, together: float = 0.5) -> str:
+def fold(
+    rows: Sequence[str],
+    known: dict[str, NDArray[np.float64]] | None = None,
+    *,
+    together: float = 0.5,
+    covarying: Sequence[tuple[int, int]] = (),
+) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
     Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
@@ -44,18 +52,20 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
     Args:
         rows: Upper-case RNA with ``-``, all of one length, at least one.
         known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
-            again keeps them.
+            again keeps them. Rows that it holds are preferred to others.
         together: Weight of RNAalifold's probabilities; the rows' own have the rest.
+        covarying: Columns (i, j), i < j, that covary significantly: as pairs they are likelier by a half.
     """
     known = {} if known is None else known
     length = len(rows[0])
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
-    letters = known_letters(_spread(rows, _MOST_ROWS))
-    common = _alifold(letters)
+    letters = known_letters(rows)
+    some = _spread(letters, _MOST_ROWS)
+    common = _alifold(some)
     alone = np.zeros_like(common)
     fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / length) ** 2)))
-    sample = _spread(letters, fewer)
+    sample = _spread([row for row in letters if row.replace("-", "") in known] or some, fewer)
     for row in sample:
         at = np.flatnonzero(np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-"))
         if len(at) > _LOOP:
@@ -64,6 +74,8 @@ def fold(rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = Non
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
     mean = together * common + (1 - together) * alone / len(sample)
+    for i, j in covarying:
+        mean[i, j] += _COVARYING
     return dot_bracket(centroid(mean, _GAMMA), length)
 
 

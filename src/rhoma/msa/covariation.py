@@ -21,7 +21,7 @@ from rhoma.msa.select import identity_blocks
 from rhoma.structure import pair_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,6 +55,7 @@ class CovaryingPair:
         evalue: Pairs of the alignment that would score as high by chance.
         substitutions: Branches of the tree on which either column changes.
         power: Probability that a true pair with so many substitutions is significant.
+        rscape: E-value of R-scape, where that is installed and calls the pair significant.
     """
 
     left: int
@@ -64,6 +65,7 @@ class CovaryingPair:
     evalue: float
     substitutions: int
     power: float
+    rscape: float | None = None
 
     @property
     def significant(self) -> bool:
@@ -71,7 +73,9 @@ class CovaryingPair:
         return self.evalue <= SIGNIFICANT
 
 
-def covariation(alignment: Alignment, *, seed: int = 1) -> list[CovaryingPair]:
+def covariation(
+    alignment: Alignment, *, seed: int = 1, rscape: Mapping[tuple[int, int], float] | None = None
+) -> list[CovaryingPair]:
     """Returns the pairs of the structure, and the others that covary significantly, by their columns.
 
     Pairs with a column that less than half of the rows fill have no score and are left out; so is everything in
@@ -80,7 +84,9 @@ def covariation(alignment: Alignment, *, seed: int = 1) -> list[CovaryingPair]:
     Args:
         alignment: With ``ss_cons``.
         seed: Of the null.
+        rscape: E-values of pairs that R-scape calls significant (:mod:`rhoma.msa.rscape`): they are returned too.
     """
+    theirs = {} if rscape is None else rscape
     letters = states(as_cells(alignment.rows[:MOST_ROWS]))
     columns = np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
     letters = letters[:, columns]
@@ -95,10 +101,10 @@ def covariation(alignment: Alignment, *, seed: int = 1) -> list[CovaryingPair]:
     found = []
     for i, j in zip(*np.triu_indices(len(columns), _LOOP), strict=True):
         pair = (int(columns[i]), int(columns[j]))
-        if pair in paired or evalues[i, j] <= SIGNIFICANT:
+        if pair in paired or pair in theirs or evalues[i, j] <= SIGNIFICANT:
             count = int((changes[:, i] | changes[:, j]).sum())
             score, evalue = float(scores[i, j]), float(evalues[i, j])
-            found.append(CovaryingPair(*pair, pair in paired, score, evalue, count, power(count)))
+            found.append(CovaryingPair(*pair, pair in paired, score, evalue, count, power(count), theirs.get(pair)))
     return found
 
 
@@ -258,11 +264,12 @@ def format_covariation(pairs: Sequence[CovaryingPair], alignment: Alignment) -> 
     own = [letter != "-" for letter in alignment.rows[0]]
     place = np.where(own, np.cumsum(own), 0)
     head = ("left", "right", "query_left", "query_right", "paired", "score", "evalue", "significant")
-    lines = ["\t".join((*head, "substitutions", "power"))]
+    lines = ["\t".join((*head, "substitutions", "power", "rscape"))]
     for pair in pairs:
         ends = [str(place[at]) if own[at] else "" for at in (pair.left, pair.right)]
         cells = [pair.left + 1, pair.right + 1, *ends, "yes" if pair.paired else "no", f"{pair.score:.2f}"]
         cells += [f"{pair.evalue:.2e}", "yes" if pair.significant else "no", pair.substitutions, f"{pair.power:.2f}"]
+        cells.append("" if pair.rscape is None else f"{pair.rscape:.2e}")
         lines.append("\t".join(map(str, cells)))
     return "".join(f"{line}\n" for line in lines)
 

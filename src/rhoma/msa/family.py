@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rhoma.msa.align import AlignConfig
     from rhoma.msa.build import Built
+    from rhoma.msa.embedded import States
     from rhoma.sequences import Record
 
 # Longest sequence of a family that is aligned.
@@ -74,7 +75,9 @@ def read_family(path: Path, *, name: str | None = None, query: str | None = None
     return Family(name or family_name(path), records[place], tuple(records[:place] + records[place + 1 :]))
 
 
-def align_family(family: Family, out: Path, config: AlignConfig, *, threads: int = 1) -> Quality:
+def align_family(
+    family: Family, out: Path, config: AlignConfig, *, states: States | None = None, threads: int = 1
+) -> Quality:
     """Writes the files of a family into ``out`` and returns the quality of its alignment.
 
     Copies and near copies are left out as those of a search are.
@@ -83,6 +86,7 @@ def align_family(family: Family, out: Path, config: AlignConfig, *, threads: int
         family: what to align.
         out: an existing directory.
         config: settings; the E-value has no effect here.
+        states: gives the encoder's states, for the aligner ``embed``.
         threads: for the external programs.
 
     Raises:
@@ -91,7 +95,7 @@ def align_family(family: Family, out: Path, config: AlignConfig, *, threads: int
     start = first_alignment(family.query, family.homologs, threads=threads)
     rows = choose_rows(start, config)
     chosen = [family.homologs[row - 1] for row in rows[1:]]
-    built = build(start.keep(rows), config, name=safe_name(family.name), threads=threads)
+    built = build(start.keep(rows), config, name=safe_name(family.name), threads=threads, states=states)
     texts = ((f"{record.id} {record.description}".rstrip(), record.sequence) for record in chosen)
     write_alignment(
         out,
@@ -127,6 +131,7 @@ def align_families(
     config: AlignConfig,
     *,
     query: str | None = None,
+    states: States | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Quality], list[tuple[str, str]]]:
     """Writes ``<out>/<family>/``, ``msa.tsv`` and ``failed.tsv``; returns the rows of both, in the order given.
@@ -138,6 +143,7 @@ def align_families(
         out: directory to make; it appears when everything is in it.
         config: settings.
         query: name of the reference in every file; by default the first sequence.
+        states: gives the encoder's states, for the aligner ``embed``.
         progress: called with (families done, families).
 
     Raises:
@@ -157,7 +163,7 @@ def align_families(
             place.mkdir()
             try:
                 family = read_family(path, name=name, query=query)
-                rows.append(align_family(family, place, config, threads=config.threads))
+                rows.append(align_family(family, place, config, states=states, threads=config.threads))
             except RhomaError as error:
                 shutil.rmtree(place)
                 failed.append((name, str(error)))

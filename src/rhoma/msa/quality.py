@@ -39,8 +39,8 @@ class Quality:
         coverage: mean share of the query's positions that a homolog fills; empty likewise.
         pairs: base pairs of SS_cons.
         covarying: those with a compensatory change.
-        method: what made the alignment: ``cm``, ``profile`` (of the search), ``structural``, ``linsi``, ``xinsi``,
-            these with ``+cm``, or ``single``.
+        method: what made the alignment: ``cm``, ``profile`` (of the search), ``structural``, ``embed``, ``linsi``,
+            ``xinsi``, these with ``+cm``, or ``single``.
         fragments: homologs that fill less than half of the query's positions.
         significant: base pairs that covary significantly (:mod:`rhoma.msa.covariation`).
         expected: sum over the base pairs of the power of that test: as many would be significant, were all real.

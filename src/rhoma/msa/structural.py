@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rhoma.alignment import Alignment, as_rows, ungapped
-from rhoma.msa.accuracy import align
+from rhoma.alignment import ungapped
+from rhoma.msa.accuracy import align, placed
 from rhoma.msa.consensus import pair_probabilities
 from rhoma.msa.pairhmm import posteriors
 from rhoma.structure import known_letters
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from rhoma.alignment import Alignment
 
 # RIBOSUM85-60 of single letters (Klein and Eddy 2003, BMC Bioinformatics 4:44), A, C, G, U, in bits; 0 for others.
 _RIBOSUM = np.zeros((5, 5))
@@ -35,8 +37,8 @@ _RIBOSUM[:4, :4] = (
 _CODE = np.full(256, 4, dtype=np.int64)
 _CODE[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
 # In bits as well: every match, one where both pair towards the same side, one where neither pairs, and one of base
-# pairs. A bit counts _SCALE in the logarithm of a weight.
-_MATCH, _PAIRED, _FREE, _STACKED, _SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
+# pairs. A bit counts SCALE in the logarithm of a weight.
+_MATCH, _PAIRED, _FREE, _STACKED, SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
 # How strongly pairs of the others count when a sequence is folded again (kT a unit of the logarithm), and the least
 # probability of theirs.
 _TRUST, _LEAST = 0.3, 1e-3
@@ -56,6 +58,19 @@ def rows_within(length: int) -> int:
     return 1
 
 
+def letter_codes(sequences: Sequence[str]) -> NDArray[np.int64]:
+    """Returns A, C, G, U as 0 to 3 and all else as 4, shape (sequences, longest), filled up with 4."""
+    codes = np.full((len(sequences), max(map(len, sequences))), 4, dtype=np.int64)
+    for number, text in enumerate(sequences):
+        codes[number, : len(text)] = _CODE[np.frombuffer(text.encode("ascii"), dtype=np.uint8)]
+    return codes
+
+
+def letter_scores(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Returns in bits what matches of letters count, shape (pairs, columns, columns), for codes (pairs, columns)."""
+    return np.asarray(_RIBOSUM[left[:, :, None], right[:, None, :]] + _MATCH)
+
+
 def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float64]] | None = None) -> Alignment:
     """Returns the rows of an alignment, aligned anew; its time grows with the squares of rows and nucleotides.
 
@@ -67,9 +82,7 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
     letters = known_letters([ungapped(row) for row in alignment.rows])
     lengths = np.array([len(row) for row in letters])
     pairs = list(combinations(range(len(letters)), 2))
-    codes = np.full((len(letters), int(lengths.max())), 4, dtype=np.int64)
-    for number, text in enumerate(letters):
-        codes[number, : len(text)] = _CODE[np.frombuffer(text.encode("ascii"), dtype=np.uint8)]
+    codes = letter_codes(letters)
     alone = _stacked(lengths, [pair_probabilities(text) for text in letters])
     first = _pairwise(codes, lengths, pairs, alone, None)
     others = _carried(codes, lengths, pairs, alone, first)
@@ -80,12 +93,7 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
     if known is not None:
         known.update(zip(letters, together, strict=True))
     matches = _pairwise(codes, lengths, pairs, _stacked(lengths, together), first)
-    columns = align(lengths.tolist(), pairs, matches)
-    width = max(int(place[-1]) for place in columns.values()) + 1
-    cells = np.full((len(letters), width), ord("-"), dtype=np.uint8)
-    for number, row in enumerate(alignment.rows):
-        cells[number, columns[number]] = np.frombuffer(ungapped(row).encode("ascii"), dtype=np.uint8)
-    return Alignment(alignment.names, as_rows(cells[:, (cells != ord("-")).any(axis=0)]))
+    return placed(alignment, align(lengths.tolist(), pairs, matches))
 
 
 def _stacked(lengths: NDArray[np.int64], probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
@@ -97,7 +105,7 @@ def _stacked(lengths: NDArray[np.int64], probabilities: Sequence[NDArray[np.floa
     return found
 
 
-def _portions(count: int, size: int) -> Iterator[slice]:
+def portions(count: int, size: int) -> Iterator[slice]:
     """Yields slices of so many pairs of sequences that their cells are worked on at once."""
     step = max(1, _CELLS // size**2)
     yield from (slice(a, b) for a, b in pairwise([*range(0, count, step), count]))
@@ -130,13 +138,13 @@ def _pairwise(
     )
     size = codes.shape[1]
     found = np.empty((len(pairs), size, size), dtype=np.float32)
-    for part in _portions(len(pairs), size):
+    for part in portions(len(pairs), size):
         a, b = np.asarray(pairs[part]).T
-        scores = _RIBOSUM[codes[a][:, :, None], codes[b][:, None, :]] + _MATCH
+        scores = letter_scores(codes[a], codes[b])
         scores += features[a] @ features[b].transpose(0, 2, 1)
         if earlier is not None:
             scores += _STACKED * np.sqrt(probabilities[a] @ earlier[part] @ probabilities[b])
-        found[part] = posteriors(_SCALE * scores, lengths[a], lengths[b])
+        found[part] = posteriors(SCALE * scores, lengths[a], lengths[b])
     return found
 
 
@@ -149,7 +157,7 @@ def _carried(
 ) -> NDArray[np.float32]:
     """Returns the base-pair probabilities of each sequence's others, carried over; those most unlike it count most."""
     found, weights = np.zeros_like(probabilities), np.zeros(len(lengths), dtype=np.float32)
-    for part in _portions(len(pairs), codes.shape[1]):
+    for part in portions(len(pairs), codes.shape[1]):
         a, b = np.asarray(pairs[part]).T
         match = matches[part]
         equal = codes[a][:, :, None] == codes[b][:, None, :]

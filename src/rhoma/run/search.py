@@ -25,6 +25,7 @@ from rhoma.io.failed import FAILED, read_failed
 from rhoma.io.hits import read_labels
 from rhoma.io.skipped import SKIPPED_RECORDS
 from rhoma.models.embedder import load_embedder
+from rhoma.models.states import load_states
 from rhoma.msa import aligners
 from rhoma.msa.align import AlignConfig, align_batch
 from rhoma.report.page import PageConfig
@@ -76,7 +77,7 @@ class SearchRun:
     out: Path
     search: SearchConfig
     max_homologs: int = 5_000
-    aligner: Literal["auto", "structural", "cm", "linsi", "xinsi"] | None = "auto"
+    aligner: aligners.Aligner | None = "auto"
     labels: Path | None = None
     model: Path | None = None
     model_dir: Path | None = None
@@ -212,12 +213,15 @@ class SearchRun:
             threads=self.search.threads,
             seed=self.search.seed,
         )
+        states = None
+        if self.aligner == "embed":
+            states = load_states(self.model, model_dir=self.model_dir, threads=self.search.threads)
         with stages("queries aligned") as tell:
             done = 0
             for part, batch, search, msa in zip(parts, batches, found, aligned, strict=False):
                 if not msa.is_dir():
                     told = partial(_told, tell, done, len(records))
-                    align_batch(search, batch, msa, config, index=index, progress=told)
+                    align_batch(search, batch, msa, config, index=index, states=states, progress=told)
                 done += len(part)
         left_out = index / SKIPPED_RECORDS
         run = write_report(

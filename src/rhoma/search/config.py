@@ -29,7 +29,7 @@ class SearchConfig(BaseModel):
         tile: Longest stretch of a query that one profile covers; longer queries are cut.
         overlap: Nucleotides that two neighbouring tiles share.
         database_size: Comparisons that the whole database stands for (Z), where this index is only a part of it.
-        threads: Queries searched at the same time.
+        threads: Queries searched at the same time; fewer queries share them.
         seed: Seed of HMMER.
     """
 

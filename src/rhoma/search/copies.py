@@ -24,6 +24,8 @@ def add_copies(
     model: Model,
     cm: str,
     letters: Letters,
+    *,
+    threads: int = 1,
 ) -> tuple[list[TargetHit], list[float]]:
     """Returns the hits and what is known of them, with those of the near copies of their targets.
 
@@ -38,6 +40,7 @@ def add_copies(
         model: The last profile.
         cm: The last covariance model, for copies of what it alone has found; empty where there is none.
         letters: Letters of targets.
+        threads: For the covariance model.
     """
     known: dict[tuple[int, bool], tuple[float, str]] = {}
     for hit, value in zip(hits, values, strict=True):
@@ -53,7 +56,10 @@ def add_copies(
             for region in cut_region(Region(*place, *database.bounds(*place)), database.window)
         ]
         if regions:
-            by_cm = source == "cm"
-            found += covariance.search(cm, regions, letters) if by_cm else score(scorer, model, letters, regions)
+            found += (
+                covariance.search(cm, regions, letters, threads=threads)
+                if source == "cm"
+                else score(scorer, model, letters, regions)
+            )
     more = best_of(found)
     return [*hits, *more], [*values, *(max(known[hit.strand][0], hit.log_pvalue) for hit in more)]

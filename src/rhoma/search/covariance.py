@@ -87,10 +87,11 @@ def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Regio
     return chosen
 
 
-def search(model: str, regions: Sequence[Region], letters: Letters) -> list[TargetHit]:
+def search(model: str, regions: Sequence[Region], letters: Letters, *, threads: int = 1) -> list[TargetHit]:
     """Returns what a covariance model of :func:`model_of` finds in regions, best first, one hit a place.
 
-    Stretches of low complexity (:func:`rhoma.sequences.repetition`) are no hits.
+    Stretches of low complexity (:func:`rhoma.sequences.repetition`) are no hits. The result is the same for any number
+    of threads.
     """
     if not model or not regions:
         return []
@@ -98,7 +99,7 @@ def search(model: str, regions: Sequence[Region], letters: Letters) -> list[Targ
         (str(number), letters.text(region.sequence, region.minus, region.start, region.end))
         for number, region in enumerate(regions)
     ]
-    found, aligned = infernal.search(model, targets, options=OPTIONS, aligned=True)
+    found, aligned = infernal.search(model, targets, options=OPTIONS, aligned=True, threads=threads)
     if aligned is None:
         return []
     bits = {(hit.name, hit.start, hit.end): hit.bits for hit in found}

@@ -165,7 +165,9 @@ class Rounds:
             final, values = judge.judged(looks, listed)
         with _Clock(self.seconds, "copies"):
             cm = judge.cm or self._cm
-            final, values = add_copies(final, values, self._database, self._scorer, model, cm, self._letters)
+            final, values = add_copies(
+                final, values, self._database, self._scorer, model, cm, self._letters, threads=config.threads
+            )
         return Outcome(self._tile, tuple(final), tuple(values), tuple(stats), self.seconds)
 
     def _score(self, model: Model) -> tuple[Shortlist, list[TargetHit], bool]:
@@ -220,7 +222,8 @@ class Rounds:
     def _ask_cm(self, members: Sequence[TargetHit], listed: Shortlist, known: Sequence[TargetHit]) -> Look:
         with _Clock(self.seconds, "cm"):
             self._cm = covariance.model_of(self._tile.sequence, members, self._letters)
-            found = covariance.search(self._cm, covariance.unknown_regions(listed, known), self._letters)
+            regions = covariance.unknown_regions(listed, known)
+            found = covariance.search(self._cm, regions, self._letters, threads=self._config.threads)
         return Look(tuple(members), tuple(found), "cm")
 
     def _expand(self, new: Sequence[TargetHit]) -> None:

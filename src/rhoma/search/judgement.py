@@ -80,13 +80,17 @@ class Judge:
         made = list(looks)
         hits = self._worthy(made)
         values = judge(hits, made, threshold)
+        rows = 0
         for _ in range(MOST_LOOKS):
-            core = [hit for hit, value in zip(hits, values, strict=True) if value <= threshold][:MOST_MEMBERS]
+            known = [hit for hit, value in zip(hits, values, strict=True) if value <= threshold]
+            core = known[:MOST_MEMBERS]
             if not core or any(_same(core, look.members) for look in made):
                 break
             made.append(self._look(core, hits))
-            if self._config.effort != "fast":
-                look = self._cm_look(core, hits, listed)
+            # a covariance model takes no more rows than these: another one would say the same again
+            if self._config.effort != "fast" and rows < covariance.MOST_ROWS:
+                rows = len(known)
+                look = self._cm_look(known, hits, listed)
                 made.append(look)
                 hits = best_of([*hits, *(hit for hit in look.hits if hit.log_pvalue <= self._limit)])
             values = judge(hits, made, threshold)
@@ -115,13 +119,15 @@ class Judge:
         regions = [self._around(hit) for hit in hits]
         return Look(tuple(members), tuple(score(self._scorer, model, self._letters, regions)))
 
-    def _cm_look(self, members: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist) -> Look:
-        model = covariance.model_of(self._query, members, self._letters)
+    def _cm_look(self, known: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist) -> Look:
+        """Returns what a covariance model of the best known hits finds where none of the known ones lies."""
+        model = covariance.model_of(self._query, known, self._letters)
         self.cm = model or self.cm
-        places = Places(members)
+        places = Places(known)
         doubtful = [self._around(hit) for hit in hits if hit not in places]
         regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
-        return Look(tuple(members), tuple(covariance.search(model, regions, self._letters)), "cm")
+        found = covariance.search(model, regions, self._letters, threads=self._config.threads)
+        return Look(tuple(known), tuple(found), "cm")
 
     def _around(self, hit: TargetHit) -> Region:
         low, high = self._database.bounds(hit.sequence, hit.minus)

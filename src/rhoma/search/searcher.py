@@ -136,7 +136,7 @@ class Searcher:
 
         Args:
             queries: RNA of 15 nt or more, names distinct.
-            config: Settings; ``threads`` queries are searched at a time.
+            config: Settings; ``threads`` queries are searched at a time, and fewer share the threads.
             store: Vectors of the queries, both strands; else they are embedded.
             anchors: Places that another tool found, by query; see :meth:`anchors`.
             progress: Called with (queries done, queries).
@@ -150,8 +150,10 @@ class Searcher:
             for program in ("cmbuild", "cmsearch"):
                 tools.require(program)
         vectors = self._vectors(queries, store)
-        tasks: list[_Task] = [(q, config, vectors[n], (anchors or {}).get(q.id, ())) for n, q in enumerate(queries)]
         apart = min(config.threads, len(queries)) > 1 and self._path is not None
+        share = max(1, config.threads // len(queries)) if apart else config.threads
+        each = config.model_copy(update={"threads": share})
+        tasks: list[_Task] = [(q, each, vectors[n], (anchors or {}).get(q.id, ())) for n, q in enumerate(queries)]
         results = []
         for result in self._apart(tasks, config.threads) if apart else map(self._here, tasks):
             results.append(result)

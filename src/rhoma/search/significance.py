@@ -70,12 +70,12 @@ def judge(hits: Sequence[TargetHit], looks: Sequence[Look], threshold: float) ->
         looks: In the order they were made; the first has no members.
         threshold: Natural logarithm of the P-value up to which a hit may build a model that judges others.
     """
-    known: list[TargetHit] = []
+    known = Places(())
     kinds: list[set[str]] = [set() for _ in hits]
     best = [0.0] * len(hits)
     values = [0.0] * len(hits)
     for look in looks:
-        if not all(_among(member, known) for member in look.members):
+        if any(known.find(member) is None for member in look.members):
             continue
         members, found = Places(look.members), Places(look.hits)
         for number, hit in enumerate(hits):
@@ -85,9 +85,5 @@ def judge(hits: Sequence[TargetHit], looks: Sequence[Look], threshold: float) ->
             kinds[number].add(look.kind)
             best[number] = min(best[number], 0.0 if match is None else match.log_pvalue)
             values[number] = min(0.0, best[number] + math.log(len(kinds[number])))
-        known = [hit for hit, value in zip(hits, values, strict=True) if value <= threshold]
+        known = Places(hit for hit, value in zip(hits, values, strict=True) if value <= threshold)
     return values
-
-
-def _among(member: TargetHit, known: Sequence[TargetHit]) -> bool:
-    return any(member.minus == hit.minus and member.shares(hit) for hit in known)

@@ -314,8 +314,8 @@ def familyFiles(input) {
 }
 
 // Returns the typed parameters and what the processes make of them: `query_files`, `samplesheet` (of the queries as
-// they are staged), `families` (id and fasta), the encoder (`model_files`, `model_weights`; `encoder_model` is encoderOf() of them), options of
-// commands. Ends the run, naming every problem, where there are any.
+// they are staged), `families` (id and fasta), the encoder (`model_files`, `model_weights`; `encoder_model` is encoderOf() of them, `align_encoder`
+// too where alignments are made by it), options of commands. Ends the run, naming every problem, where there are any.
 def readParameters(given, projectDir) {
     def checked = checkParameters(readJson("${projectDir}/nextflow_schema.json"), given)
     def values = checked[0]
@@ -340,13 +340,15 @@ def readParameters(given, projectDir) {
     def named = values.model && !file(values.model, glob: false).exists()
     def bundle = named ? [] : file(values.model ?: "${projectDir}/assets/encoder", glob: false)
     def weights = values.model_dir ? file(values.model_dir, glob: false) : []
+    def encoder = encoderOf(bundle, weights, named ? values.model : '')
     return values + [
         families: values.workflow == 'msa' ? rows : [],
         query_files: rows ? rows.collect { row -> row.fasta } : [values.input],
         samplesheet: rows ? stagedSamplesheet(rows) : '',
         model_files: bundle,
         model_weights: weights,
-        encoder_model: encoderOf(bundle, weights, named ? values.model : ''),
+        encoder_model: encoder,
+        align_encoder: values.aligner == 'embed' ? encoder : [[], [], '', false],
         model_name: named ? values.model : '',
         split_options: splitOptions(values),
         search_options: searchOptions(values),

@@ -4,10 +4,12 @@ process MSA_ALIGN {
     tag "${meta.id.replaceAll('[^A-Za-z0-9._-]', '_')}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    // states of nucleotides need torch
+    container "${model || model_name ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     tuple val(meta), path(fasta, stageAs: 'input/*')
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(model_name), val(torch) // encoderOf(), or empty
     val options
 
     output:
@@ -18,11 +20,12 @@ process MSA_ALIGN {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = (model || model_name ? "--model ${model_name ?: model}" : '') + (weights ? " --model-dir ${weights}" : '')
     // the name is quoted for the shell, and names no file of the pipeline
     def name = "'" + meta.id.replace("'", "'\\''") + "'"
     prefix = task.ext.prefix ?: meta.id.md5()
     """
-    align.py ${fasta} --name=${name} --out families --threads ${task.cpus} --keep-going ${options} ${args}
+    align.py ${fasta} --name=${name} --out families --threads ${task.cpus} --keep-going ${encoder} ${options} ${args}
     ln -s families ${prefix}.aligned
     """
 

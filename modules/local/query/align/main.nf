@@ -3,11 +3,13 @@ process QUERY_ALIGN {
     tag "${meta.id}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    // states of nucleotides need torch
+    container "${model || model_name ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
 
     input:
     tuple val(meta), path(fasta), path(found), path(mafft)
     path index
+    tuple path(model, stageAs: 'model'), path(weights, stageAs: 'weights'), val(model_name), val(torch) // encoderOf(), or empty
     val options
 
     output:
@@ -18,12 +20,13 @@ process QUERY_ALIGN {
 
     script:
     def args = task.ext.args ?: ''
+    def encoder = (model || model_name ? "--model ${model_name ?: model}" : '') + (weights ? " --model-dir ${weights}" : '')
     def alignments = mafft ? "--mafft ${mafft}" : ''
     prefix = task.ext.prefix ?: meta.id
     // two names for one directory: the queries are published one by one, the report takes the whole
     """
     query.py align --search ${found} --fasta ${fasta} --index ${index} --out queries --threads ${task.cpus} \\
-        ${alignments} ${options} ${args}
+        ${alignments} ${encoder} ${options} ${args}
     ln -s queries ${prefix}.aligned
     """
 
