@@ -366,7 +366,9 @@ def reportParameters(values, rows) {
 
 // Returns the parameters that change no result: the same search gives the same report, wherever it goes.
 def unreported() {
-    return ['help', 'version', 'custom_config_base', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index', 'queue', 'gpu_queue']
+    def where = ['outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index', 'queue', 'gpu_queue', 'custom_config_base']
+    def images = ['image_registry', 'image_rhoma', 'image_rhoma_gpu', 'image_rna_tools', 'image_multiqc']
+    return ['help', 'version', 'skip_multiqc', 'multiqc_title', 'multiqc_config'] + where + images
 }
 
 // Returns a field of CSV.

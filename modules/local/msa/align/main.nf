@@ -4,7 +4,7 @@ process MSA_ALIGN {
     tag "${meta.id.replaceAll('[^A-Za-z0-9._-]', '_')}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     tuple val(meta), path(fasta, stageAs: 'input/*')
