@@ -1,16 +1,16 @@
 #!/usr/bin/env nextflow
 // Rhoma: the homologs of an RNA, with E-values and structure-aware alignments. What runs is chosen by --workflow.
 
-include { INDEX_VERIFY                                     } from './modules/local/index/verify'
-include { encoderOf ; helpText ; readJson ; readParameters } from './subworkflows/local/parameters'
-include { holdOutput                                         } from './subworkflows/local/output_lock'
-include { RUN_RECORDS                                      } from './subworkflows/local/run_records'
-include { SUMMARY                                          } from './subworkflows/local/summary'
-include { EVALUATE                                         } from './workflows/evaluate'
-include { INDEX                                            } from './workflows/index'
-include { MSA                                              } from './workflows/msa'
-include { SEARCH                                           } from './workflows/search'
-include { TRAIN                                            } from './workflows/train'
+include { INDEX_VERIFY                                                   } from './modules/local/index/verify'
+include { encoderOf ; helpText ; readJson ; readParameters ; tagsProblem } from './subworkflows/local/parameters'
+include { holdOutput                                                     } from './subworkflows/local/output_lock'
+include { RUN_RECORDS                                                    } from './subworkflows/local/run_records'
+include { SUMMARY                                                        } from './subworkflows/local/summary'
+include { EVALUATE                                                       } from './workflows/evaluate'
+include { INDEX                                                          } from './workflows/index'
+include { MSA                                                            } from './workflows/msa'
+include { SEARCH                                                         } from './workflows/search'
+include { TRAIN                                                          } from './workflows/train'
 
 workflow {
     main:
@@ -23,6 +23,9 @@ workflow {
     else {
         def settings = readParameters(params, projectDir)
         holdOutput(settings.outdir)
+        if (workflow.containerEngine && tagsProblem(settings)) {
+            log.warn(tagsProblem(settings))
+        }
         content = channel.empty()
         failed = channel.empty()
         if (settings.workflow == 'index') {

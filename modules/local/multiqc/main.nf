@@ -15,7 +15,7 @@ process MULTIQC {
     output:
     path 'multiqc_report.html', emit: report, optional: true
     path 'multiqc_data', emit: data, optional: true
-    tuple val("${task.process}"), val('multiqc'), eval("{ multiqc --version 2> /dev/null || true; } | sed 's/.* //'"), emit: versions
+    tuple val("${task.process}"), val('multiqc'), eval('{ multiqc --version 2> /dev/null || true; } | cut -d " " -f 3'), emit: versions
 
     script:
     def args = task.ext.args ?: ''

@@ -46,7 +46,7 @@ _FAMILIES: Columns = {"Status": _STATUS, "Length": _LENGTH, **_ALIGNED, "Warning
 
 
 def cell_text(text: str) -> str:
-    """Returns text for a cell or a name: MultiQC puts it into its page as it is, and takes its commas for a number's."""
+    """Returns text for a cell: MultiQC puts it into its page as it is, and takes its commas for those of a number."""
     safe = html.escape(" ".join(text.split())).replace(",", "&#44;")
     # a line that begins with "#" would be one of settings
     return safe.replace("#", "%23", 1) if safe.startswith("#") else safe

@@ -371,6 +371,12 @@ def unreported() {
     return ['help', 'version', 'skip_multiqc', 'multiqc_title', 'multiqc_config'] + where + images
 }
 
+// Returns what to mind of images that are named by tag, where any are: a tag can be moved, a digest cannot.
+def tagsProblem(values) {
+    def names = values.findAll { name, image -> name ==~ /image_(?!registry).*/ && !image.startsWith('/') && !image.contains('@sha256:') }
+    return names ? "images are named by tag and not by digest, unless a -c file names others: ${names.values().join(', ')}. A release's images.yml has digests: -params-file images.yml" : ''
+}
+
 // Returns a field of CSV.
 def quoted(text) {
     return '"' + text.replace('"', '""') + '"'
