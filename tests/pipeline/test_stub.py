@@ -202,6 +202,8 @@ def test_images_without_digest_are_told_and_have_the_registry(
     done = nextflow.run(*arguments, "--image_registry", "ghcr.io/lab", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     assert "images are named by tag and not by digest" in done.stdout
+    # there is nothing that it could show
+    assert "MultiQC" not in done.stdout
     assert "INDEX_JOIN" in images()
     runs = [path.read_text() for path in (tmp_path / "work").glob("*/*/.command.run")]
     assert all(" ghcr.io/lab/rhoma/rhoma:0.1.0 /bin/bash" in text for text in runs)

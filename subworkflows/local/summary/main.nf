@@ -30,10 +30,9 @@ workflow SUMMARY {
         )
         versions = MULTIQC.out.versions.filter { _process, _tool, version -> version }
         after = MULTIQC.out.report.ifEmpty([])
-        after.subscribe { page ->
-            if (!page) {
-                log.warn("MultiQC has made no report: it is not installed where its task ran, or it failed. All other results are there. Remedy: setup/install.sh multiqc, or --skip_multiqc")
-            }
+        // of one that failed Nextflow tells
+        MULTIQC.out.versions.filter { _process, _tool, version -> !version }.subscribe { _row ->
+            log.warn("MultiQC is not installed where its task ran: there is no multiqc_report.html, and all other results are there. Remedy: setup/install.sh multiqc, or --skip_multiqc")
         }
     }
     // everything is published by then: what failed does not take the results of others with it
