@@ -95,9 +95,12 @@ def test_multiqc_has_the_queries_the_versions_and_the_parameters(demo: Finished)
         assert row["Neff"] == pytest.approx(float(quality[query]["neff"]), abs=0.05)
         assert row["Rounds"] >= 1
         assert f'data-original-sn="{query}"' in page
-    assert raw["multiqc_rhoma_parameters_table"]["evalue"] == {"Value": 0.001}
-    versions = raw["multiqc_software_versions"]
+    assert raw["multiqc_rhoma_parameters_table"]["evalue"] == {"Value": "0.001"}
+    versions = {
+        row["Sample"]: row for row in table(demo.out / "multiqc" / "multiqc_data" / "multiqc_software_versions.txt")
+    }
     assert versions["QUERY_ALIGN"]["infernal"]
+    assert versions["Workflow"]["nextflow"]
     assert "MULTIQC:\n  multiqc: '" in (demo.out / "pipeline_info" / "software_versions.yml").read_text()
 
 
