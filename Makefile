@@ -70,7 +70,8 @@ benchmark: setup-dev
 sbom audit:
 	@setup/audit.sh $@
 
-# all take their versions from dev.lock, so all agree; in gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt is
+# All take their versions from dev.lock, so all agree, but for MultiQC's: what it needs limits others (boto3: python-dateutil
+# below 3). In gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt is
 # run.lock without checksums, which conda cannot take beside the package itself
 LOCK = uv pip compile --quiet --python-version 3.11
 locks:
@@ -79,4 +80,5 @@ locks:
 	$(LOCK) --generate-hashes -c requirements/dev.lock --extra train --extra hub --extra gpu \
 		--no-emit-package faiss-cpu pyproject.toml -o requirements/gpu.lock
 	$(LOCK) --generate-hashes -c requirements/dev.lock --group audit -o requirements/audit.lock
+	$(LOCK) --generate-hashes --group multiqc -o requirements/multiqc.lock
 	$(LOCK) --no-annotate --no-header -c requirements/dev.lock pyproject.toml -o requirements/versions.txt

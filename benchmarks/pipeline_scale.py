@@ -69,7 +69,7 @@ def settings(workflow: str, tasks: int, forks: int, work: Path) -> Path:
     """Return a configuration: so many stubs, so many tasks at a time, versions that cost nothing."""
     stand_ins = work / "bin"
     stand_ins.mkdir()
-    for name in ("python3", "mmseqs", "cmalign"):
+    for name in ("python3", "mmseqs", "cmalign", "multiqc"):
         (stand_ins / name).write_text("#!/bin/sh\necho stub\n")
         (stand_ins / name).chmod(0o755)
     process = {"search": "QUERY_PREPARE", "train": "TRAIN_PREPARE", "index": "INDEX_SPLIT"}.get(workflow)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets up what Rhoma needs and is missing: programs (apt), .venv (Python packages at pinned versions), Nextflow.
 #
-#   setup/install.sh        what a run needs
-#   setup/install.sh dev    the same, with training, linters, type checker and tests
+#   setup/install.sh            what a run needs
+#   setup/install.sh multiqc    the same, and MultiQC in an environment of its own (0.7 GB)
+#   setup/install.sh dev        all that, with training, linters, type checker and tests
 #
 # Nothing is done twice: a second call says so and ends. A run itself downloads nothing, nor does the set-up of a pack
 # (setup/pack.sh), which brings its wheels along.
@@ -21,7 +22,7 @@ fail() {
     exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
-[[ $level == run || $level == dev ]] || fail "unknown argument '$level'; it is 'run' or 'dev'"
+[[ $level == run || $level == multiqc || $level == dev ]] || fail "unknown argument '$level'; it is 'run', 'multiqc' or 'dev'"
 cd "$root"
 
 # ---- programs -------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ python_with_venv() {
 programs() {
     local missing=() pair
     local pairs=(mmseqs:mmseqs2 mafft:mafft cmsearch:infernal nhmmer:hmmer ps:procps)
-    [[ $level == run ]] || pairs+=(blastn:ncbi-blast+)
+    [[ $level != dev ]] || pairs+=(blastn:ncbi-blast+)
     [[ $nextflow != none ]] || pairs+=(mvn:maven)
     for pair in "${pairs[@]}"; do
         have "${pair%%:*}" || missing+=("${pair#*:}")
@@ -76,12 +77,29 @@ programs() {
 }
 
 # ---- Python packages ------------------------------------------------------------------------------------------
+# Sets `install` to what installs packages into the environment of that Python.
+installer() {
+    if [[ -d wheels ]]; then
+        # of setup/pack.sh: no network
+        install=("$1" -m pip install --quiet --no-index --find-links wheels)
+    elif have uv; then
+        install=(uv pip install --quiet --python "$1")
+    elif "$venv/bin/python" -m uv --version >/dev/null 2>&1 ||
+        "$venv/bin/python" -m pip install --quiet "uv==$uv_release" 2>/dev/null; then
+        install=("$venv/bin/python" -m uv pip install --quiet --python "$1")
+    else
+        install=("$1" -m pip install --quiet)
+    fi
+}
+
 packages() {
-    local lock=requirements/$level.lock stamp=$venv/rhoma-$level.stamp wanted python install
+    local of=run
+    [[ $level != dev ]] || of=dev
+    local lock=requirements/$of.lock stamp=$venv/rhoma-$of.stamp wanted python install
     wanted=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
     # the development packages contain those of a run
     if [[ -x $venv/bin/rhoma ]] && { [[ $(cat "$stamp" 2>/dev/null) == "$wanted" ]] ||
-        [[ $level == run && $(cat "$venv/rhoma-dev.stamp" 2>/dev/null) == \
+        [[ $of == run && $(cat "$venv/rhoma-dev.stamp" 2>/dev/null) == \
             $(cat requirements/dev.lock pyproject.toml | sha256sum | cut -d' ' -f1) ]]; }; then
         say "python packages: up to date"
         return
@@ -92,21 +110,28 @@ packages() {
         "$python" -m venv "$venv"
     fi
     rm -f "$venv"/rhoma-*.stamp
-    if [[ -d wheels ]]; then
-        # of setup/pack.sh: no network
-        install=("$venv/bin/python" -m pip install --quiet --no-index --find-links wheels)
-    elif have uv; then
-        install=(uv pip install --quiet --python "$venv/bin/python")
-    elif "$venv/bin/python" -m uv --version >/dev/null 2>&1 ||
-        "$venv/bin/python" -m pip install --quiet "uv==$uv_release" 2>/dev/null; then
-        install=("$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python")
-    else
-        install=("$venv/bin/python" -m pip install --quiet)
-    fi
+    installer "$venv/bin/python"
     say "python packages: installing $(grep -c '==' "$lock") from $lock"
     "${install[@]}" -r "$lock"
     "${install[@]}" --no-deps --editable .
     echo "$wanted" >"$stamp"
+}
+
+# ---- MultiQC --------------------------------------------------------------------------------------------------
+multiqc() {
+    local own=$root/.venv-multiqc lock=requirements/multiqc.lock install
+    if [[ -x $own/bin/multiqc ]] && cmp -s "$lock" "$own/rhoma.stamp"; then
+        say "multiqc: up to date"
+    else
+        [[ ! -d wheels ]] || fail "a pack brings no MultiQC along; use its image, or --skip_multiqc"
+        say "multiqc: installing $(grep -c '==' "$lock") packages from $lock into .venv-multiqc"
+        rm -rf "$own"
+        "$venv/bin/python" -m venv "$own"
+        installer "$own/bin/python"
+        "${install[@]}" -r "$lock"
+        cp "$lock" "$own/rhoma.stamp"
+    fi
+    ln -sf ../../.venv-multiqc/bin/multiqc "$venv/bin/multiqc"
 }
 
 # ---- Nextflow -------------------------------------------------------------------------------------------------
@@ -147,4 +172,5 @@ elif own_nextflow; then
 fi
 programs
 packages
+[[ $level == run ]] || multiqc
 launcher

@@ -72,7 +72,9 @@ workflow EVALUATE {
         command,
     )
     tables = EVALUATE_REPORT.out.tables
+    multiqc = EVALUATE_REPORT.out.multiqc
 
     emit:
-    tables // channel: tables, plots and report.html
+    tables  // channel: tables, plots and report.html
+    multiqc // channel: custom content of MultiQC
 }

@@ -1,8 +1,7 @@
 // --workflow msa: from families of homologs, a FASTA file each, to alignments, models and a report.
 
-include { MSA_ALIGN                    } from '../modules/local/msa/align'
-include { MSA_REPORT                   } from '../modules/local/msa/report'
-include { QUERY_VERDICT as MSA_VERDICT } from '../modules/local/query/verdict'
+include { MSA_ALIGN  } from '../modules/local/msa/align'
+include { MSA_REPORT } from '../modules/local/msa/report'
 
 workflow MSA {
     take:
@@ -17,9 +16,12 @@ workflow MSA {
         .toSortedList { left, right -> left[0].id <=> right[0].id }
         .map { rows -> rows.collect { row -> row[1] } }
     MSA_REPORT(aligned, settings.report_parameters)
-    MSA_VERDICT(MSA_REPORT.out.failed, 'families could not be aligned')
     report = MSA_REPORT.out.report
+    multiqc = MSA_REPORT.out.multiqc
+    failed = MSA_REPORT.out.failed
 
     emit:
-    report // channel: report.html
+    report  // channel: report.html
+    multiqc // channel: custom content of MultiQC
+    failed  // channel: table of the families that could not be aligned
 }

@@ -11,7 +11,6 @@ include { QUERY_PREPARE          } from '../modules/local/query/prepare'
 include { QUERY_PRESS            } from '../modules/local/query/press'
 include { QUERY_REPORT           } from '../modules/local/query/report'
 include { QUERY_SEARCH           } from '../modules/local/query/search'
-include { QUERY_VERDICT          } from '../modules/local/query/verdict'
 
 workflow SEARCH {
     take:
@@ -66,14 +65,16 @@ workflow SEARCH {
         settings.report_parameters,
         settings.evalue,
     )
-    // everything is published by then: queries that failed do not take the others' results with them
-    QUERY_VERDICT(QUERY_REPORT.out.failed, 'queries could not be searched')
     hits = QUERY_REPORT.out.hits
     report = QUERY_REPORT.out.report
+    multiqc = QUERY_REPORT.out.multiqc
+    failed = QUERY_REPORT.out.failed
 
     emit:
-    hits   // channel: hits.tsv
-    report // channel: report.html
+    hits    // channel: hits.tsv
+    report  // channel: report.html
+    multiqc // channel: custom content of MultiQC
+    failed  // channel: table of the queries that could not be searched
 }
 
 // Returns a copy of a file in a place that its content names: a batch that another run has prepared in the same way is the

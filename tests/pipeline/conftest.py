@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets" / "demo"
 # What a run tells of itself: times and paths, different in every run.
 RECORDS = "pipeline_info"
+# What two runs with the same results may differ in.
+OTHERS = (RECORDS, "index", "multiqc")
 # Seconds after which a run hangs: far more than any takes on a busy machine.
 HANGS = 3600.0
 
@@ -120,10 +122,10 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def results(outdir: Path) -> dict[str, bytes]:
-    """Returns the bytes of all results by relative path, without the records and a saved index."""
+    """Returns the bytes of all results by relative path, without the records, MultiQC's report and a saved index."""
     paths = (path for path in sorted(outdir.rglob("*")) if path.is_file())
     relative = {path.relative_to(outdir): path for path in paths}
-    return {str(name): path.read_bytes() for name, path in relative.items() if name.parts[0] not in (RECORDS, "index")}
+    return {str(name): path.read_bytes() for name, path in relative.items() if name.parts[0] not in OTHERS}
 
 
 DOCKER = """#!/bin/bash

@@ -79,6 +79,31 @@ def test_hidden_contig_is_found_in_its_place(demo: Finished) -> None:
     assert abs(int(hit["tend"]) - int(truth["tend"])) <= 15
 
 
+@pytest.mark.tool("multiqc")
+def test_multiqc_has_the_queries_the_versions_and_the_parameters(demo: Finished) -> None:
+    page = (demo.out / "multiqc" / "multiqc_report.html").read_text()
+    queries = [header.split()[0] for header, _ in _records(DEMO / "queries.fasta")]
+    data = json.loads((demo.out / "multiqc" / "multiqc_data" / "multiqc_data.json").read_text())
+    raw = data["report_saved_raw_data"]
+    rows = raw["multiqc_rhoma_queries_table"]
+    assert list(rows) == queries
+    hits = table(demo.out / "hits.tsv")
+    quality = {row["query"]: row for row in table(demo.out / "msa.tsv")}
+    for query, row in rows.items():
+        passing = [hit for hit in hits if hit["query"] == query and float(hit["evalue"]) <= EVALUE]
+        assert (row["Hits"], row["Homologs"]) == (len(passing), int(quality[query]["homologs"]))
+        assert row["Neff"] == pytest.approx(float(quality[query]["neff"]), abs=0.05)
+        assert row["Rounds"] >= 1
+        assert f'data-original-sn="{query}"' in page
+    assert raw["multiqc_rhoma_parameters_table"]["evalue"] == {"Value": "0.001"}
+    versions = {
+        row["Sample"]: row for row in table(demo.out / "multiqc" / "multiqc_data" / "multiqc_software_versions.txt")
+    }
+    assert versions["QUERY_ALIGN"]["infernal"]
+    assert versions["Workflow"]["nextflow"]
+    assert "MULTIQC:\n  multiqc: '" in (demo.out / "pipeline_info" / "software_versions.yml").read_text()
+
+
 def test_tables_agree(demo: Finished) -> None:
     rows = table(demo.out / "hits.tsv")
     lines = [line.split("\t") for line in (demo.out / "hits.m8").read_text().splitlines()]
@@ -98,7 +123,7 @@ def test_the_command_without_nextflow_gives_the_same(demo: Finished, tmp_path: P
 
 def _results(out: Path) -> list[Path]:
     """Returns all files of a run but those that tell how it was run."""
-    own = ("index", "pipeline_info", "report.html", "parameters.json", "versions.yml")
+    own = ("index", "pipeline_info", "multiqc", "report.html", "parameters.json", "versions.yml")
     return [p for p in out.rglob("*") if p.is_file() and p.relative_to(out).parts[0] not in own]
 
 
@@ -107,8 +132,9 @@ def test_resume_does_nothing_again(demo: Finished, nextflow: Nextflow) -> None:
     done = nextflow.run("-profile", "demo", "--outdir", "again", "--save_index", "-resume", cwd=demo.launch)
     assert done.returncode == 0, done.stdout
     tasks = trace(demo.launch, "again")
-    # split, embed, segment, join; prepare, embed, MMseqs2, search, align, report: so small a database has no code book
-    assert len(tasks) == 10
+    # split, embed, segment, join; prepare, embed, MMseqs2, search, align, report; MultiQC: so small a database has no
+    # code book
+    assert len(tasks) == 11
     assert {task["status"] for task in tasks} == {"CACHED"}
     assert results(demo.launch / "again") == before
 

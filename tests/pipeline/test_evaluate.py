@@ -28,7 +28,7 @@ def test_the_wiring(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
     assert names == [
         *("EVALUATE_ABLATE", "EVALUATE_DATASET", "EVALUATE_EMBEDDING", "EVALUATE_INDEX (flanked)"),
         *("EVALUATE_INDEX (plain)", "EVALUATE_MSA (1)", "EVALUATE_REPORT", "EVALUATE_RUN (nhmmer)"),
-        "EVALUATE_RUN (rhoma-auto)",
+        *("EVALUATE_RUN (rhoma-auto)", "MULTIQC"),
     ]
     assert {path.name for path in (tmp_path / "out" / "standard").iterdir()} >= {f"{name}.tsv" for name in TABLES}
 

@@ -106,9 +106,8 @@ def test_the_tests_pass(nextflow: Nextflow, tmp_path: Path) -> None:
     tests = [read(module) for module in MODULES]
     script = tmp_path / "modules.nf"
     script.write_text(workflow(tests))
-    done = nextflow(
-        "-c", ROOT / "conf" / "base.config", "run", script, "-stub-run", "-with-trace", "trace.txt", cwd=tmp_path
-    )
+    configs = [text for name in ("base", "containers") for text in ("-c", ROOT / "conf" / f"{name}.config")]
+    done = nextflow(*configs, "run", script, "-stub-run", "-with-trace", "trace.txt", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     tasks = [line.split("\t") for line in (tmp_path / "trace.txt").read_text().splitlines()[1:]]
     assert sorted(task[3].split(" ")[0] for task in tasks) == sorted(test.process for test in tests)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,12 @@ def test_a_bad_family_fails_alone(nextflow: Nextflow, tmp_path: Path) -> None:
     (tmp_path / "bad.fa").write_text(">x\nMKVLAAGIVGLLLAQPSF\n")
     sheet = """id,fasta\n"it's_50%,$(x)",good one.fa\nbad,bad.fa\n"""
     (tmp_path / "sheet.csv").write_text(sheet)
-    done = nextflow.run("--workflow", "msa", "--input", "sheet.csv", "--outdir", "out", cwd=tmp_path, parser="v2")
+    # a machine without MultiQC
+    (tmp_path / "without.config").write_text(
+        "process { withName: 'MULTIQC' { beforeScript = 'export PATH=/usr/bin:/bin' } }\n"
+    )
+    options = ("-c", "without.config", "--workflow", "msa", "--input", "sheet.csv", "--outdir", "out")
+    done = nextflow.run(*options, cwd=tmp_path, parser="v2")
     # the error comes last, when everything is published
     assert done.returncode == 1
     assert "1 families could not be aligned (failed.tsv):" in done.stdout
@@ -43,6 +50,35 @@ def test_a_bad_family_fails_alone(nextflow: Nextflow, tmp_path: Path) -> None:
     assert (family / "msa.a3m").read_text().startswith(f">q\n{QUERY}\n>a\n")
     assert "Families that failed" in (out / "report.html").read_text()
     assert {task["name"]: task["status"] for task in trace(tmp_path)}["MSA:MSA_ALIGN (bad)"] == "COMPLETED"
+    if shutil.which("multiqc", path="/usr/bin:/bin") is None:
+        assert "MultiQC is not installed where its task ran: there is no multiqc_report.html" in done.stdout
+        assert not (out / "multiqc").exists()
+        assert "multiqc" not in (out / "pipeline_info" / "software_versions.yml").read_text()
+
+
+@pytest.mark.tool("multiqc")
+def test_multiqc_tells_of_failed_families_and_a_failing_one_harms_nothing(nextflow: Nextflow, tmp_path: Path) -> None:
+    (tmp_path / "good.fa").write_text(FAMILY)
+    (tmp_path / "bad.fa").write_text(">x\nMKVLAAGIVGLLLAQPSF\n")
+    (tmp_path / "more.yml").write_text("report_comment: 'ours, <b>only</b>'\n")
+    (tmp_path / "sheet.csv").write_text("id,fasta\n\"<i>'x'\",good.fa\nbad,bad.fa\n")
+    options = ("--workflow", "msa", "--input", "sheet.csv", "--outdir", "out")
+    title = ("--multiqc_title", "Bob's $(title)", "--multiqc_config", "more.yml")
+    done = nextflow.run(*options, *title, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 families could not be aligned (failed.tsv):" in done.stdout
+    page = (tmp_path / "out" / "multiqc" / "multiqc_report.html").read_text()
+    assert "<title>Bob's $(title): MultiQC Report</title>" in page
+    assert "ours, <b>only</b>" in page
+    assert re.findall(r'data-original-sn="([^"]*)"', page)[:2] == ["&lt;i&gt;&#x27;x&#x27;", "bad"]
+    assert "2 families: 1 aligned, 1 failed." in page
+    (tmp_path / "good.csv").write_text("id,fasta\ngood,good.fa\n")
+    (tmp_path / "broken.config").write_text("process { withName: 'MULTIQC' { ext.args = '--no-such-option' } }\n")
+    options = ("-c", "broken.config", "--workflow", "msa", "--input", "good.csv", "--outdir", "other")
+    done = nextflow.run(*options, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "Process `SUMMARY:MULTIQC` terminated with an error exit status (2) -- Error is ignored" in done.stdout
+    assert (tmp_path / "other" / "msa.tsv").is_file()
 
 
 def test_a_family_is_aligned_by_the_states_of_the_encoder(nextflow: Nextflow, tmp_path: Path) -> None:

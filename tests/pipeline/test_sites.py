@@ -57,6 +57,24 @@ def test_profiles_of_schedulers_leave_the_limits_of_others_alone(nextflow: Nextf
         assert line in done.stdout.splitlines()
 
 
+@pytest.mark.parametrize("parser", ["v1", "v2"])
+def test_profiles_beside_a_file_of_a_site(nextflow: Nextflow, tmp_path: Path, parser: str) -> None:
+    """As docs/usage.md says: the file names the profiles of the command line, which parser v2 forgets else."""
+    usage = (ROOT / "docs" / "usage.md").read_text()
+    (block,) = re.findall(r"```groovy\n(// site\.config\n.*?)```", usage, re.DOTALL)
+    (tmp_path / "site.config").write_text(block)
+    (call,) = re.findall(r"nextflow run main\.nf (-c site\.config -profile [\w,]+)`", usage)
+    done = nextflow.run(*call.split(), "--version", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    profiles = call.split()[-1]
+    done = nextflow("-c", "site.config", "config", ROOT, "-profile", profiles, "-flat", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert "process.executor = 'slurm'" in lines
+    assert "process.'withLabel:process_gpu'.accelerator = 1" in lines
+    assert "executor.account = 'lab'" in lines
+
+
 # profile: (executor, what else it says)
 CLOUDS = {
     "awsbatch": ("awsbatch", ["aws.batch.maxSpotAttempts = 3"]),
@@ -162,6 +180,14 @@ PLUGINS: dict[str, tuple[list[str], dict[str, str], set[str] | str]] = {
     "site": (["-c", "site.config", "run", "main.nf"], REACHED, FETCHED),
     "cloud out of reach": (["run", "main.nf", "-profile", "awsbatch"], UNREACHED, "wants nf-amazon@2.15.0, and"),
     "wave out of reach": (["run", "main.nf", "-with-wave"], UNREACHED, "wants nf-wave@1.12.1, and"),
+    "wave profile": (["run", "main.nf", "-profile", "docker,wave"], UNREACHED, "wants nf-wave@1.12.1, and"),
+    "wave profile alone": (["run", "main.nf", "-profile", "wave"], REACHED, FETCHED),
+    "wave offline": (
+        ["run", "main.nf", "-profile", "docker,wave,test"],
+        {**REACHED, "NXF_OFFLINE": "true"},
+        "wants nf-wave@1.12.1",
+    ),
+    "waves": (["run", "main.nf", "-profile", "test", "--input", "wave"], REACHED, CLOSED),
     "bucket offline": (
         ["run", "main.nf", "-w", "gs://b/w"],
         {**REACHED, "NXF_OFFLINE": "true"},

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +16,10 @@ from .conftest import DEMO, ROOT, trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .conftest import Nextflow
 
+HERE = Path(__file__).parent
 SEARCH = ("--input", DEMO / "queries.fasta", "--outdir", "out")
 PARSERS = pytest.mark.parametrize("parser", ["v1", "v2"])
 
@@ -33,13 +35,14 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     assert done.returncode == 0, done.stdout
     assert _names(tmp_path) == [
         *("EMBED", "EMBED_QUERIES", "INDEX_CODEBOOK", "INDEX_JOIN", "INDEX_SEGMENT", "INDEX_SPLIT"),
-        *("MMSEQS_SEARCH", "QUERY_ALIGN", "QUERY_PREPARE", "QUERY_REPORT", "QUERY_SEARCH"),
+        *("MMSEQS_SEARCH", "MULTIQC", "QUERY_ALIGN", "QUERY_PREPARE", "QUERY_REPORT", "QUERY_SEARCH"),
     ]
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
         *("hits.tsv", "hits.m8", "hits.gff3", "hits.bed", "hits.tblout", "msa.tsv", "report.html"),
-        *("rhoma_queries_mqc.tsv", "pipeline_info", "queries"),
+        *("rhoma_queries_mqc.tsv", "multiqc", "pipeline_info", "queries"),
     }
+    assert {path.name for path in (out / "multiqc").iterdir()} == {"multiqc_report.html", "multiqc_data"}
     assert {path.name for path in (out / "queries").iterdir()} == {"query_of_batch_0001", "query_of_batch_0002"}
     assert {path.name for path in (out / "pipeline_info").iterdir()} == {
         *("execution_report_run.html", "execution_timeline_run.html", "execution_trace_run.txt"),
@@ -52,7 +55,7 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     done = nextflow.run(*arguments, "--input", "more.fasta", "-resume", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     again = {task["name"].split(":")[-1] for task in trace(tmp_path) if task["status"] != "CACHED"}
-    assert again == {"QUERY_PREPARE", "QUERY_REPORT"}
+    assert again == {"QUERY_PREPARE", "QUERY_REPORT", "MULTIQC"}
 
 
 @PARSERS
@@ -83,10 +86,10 @@ def test_families_of_homologs(nextflow: Nextflow, tmp_path: Path, parser: str) -
     done = nextflow.run(*arguments, "--input", "families", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     assert sorted(task["name"] for task in trace(tmp_path)) == [
-        *("MSA:MSA_ALIGN (one)", "MSA:MSA_ALIGN (two)", "MSA:MSA_REPORT"),
+        *("MSA:MSA_ALIGN (one)", "MSA:MSA_ALIGN (two)", "MSA:MSA_REPORT", "SUMMARY:MULTIQC"),
     ]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("families", "msa.tsv", "report.html", "rhoma_families_mqc.tsv", "pipeline_info"),
+        *("families", "msa.tsv", "report.html", "rhoma_families_mqc.tsv", "multiqc", "pipeline_info"),
     }
     assert {path.name for path in (tmp_path / "out" / "families").iterdir()} == {"one", "two"}
     # another family does not align the others again
@@ -94,7 +97,38 @@ def test_families_of_homologs(nextflow: Nextflow, tmp_path: Path, parser: str) -
     done = nextflow.run(*arguments, "--input", "families/*.f*", "-resume", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     again = {task["name"] for task in trace(tmp_path) if task["status"] != "CACHED"}
-    assert again == {"MSA:MSA_ALIGN (three)", "MSA:MSA_REPORT"}
+    assert again == {"MSA:MSA_ALIGN (three)", "MSA:MSA_REPORT", "SUMMARY:MULTIQC"}
+
+
+STAND_IN = """#!/bin/sh
+# stands for query.py and index.py: leaves files of the right names
+mkdir report index
+touch report/hits.tsv report/hits.m8 report/hits.gff3 report/hits.bed report/hits.tblout report/report.html
+touch report/x_mqc.tsv index/skipped_records.tsv
+"""
+
+
+def test_no_command_grows_with_the_number_of_inputs(nextflow: Nextflow, tmp_path: Path) -> None:
+    """What collects the results of many tasks gets them as links in a directory, and not as words of a command line."""
+    for name in ("query.py", "index.py"):
+        (tmp_path / name).write_text(STAND_IN)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "c.config").write_text(f"process.beforeScript = 'export PATH={tmp_path}:$PATH'\n")
+    configs = ("-c", ROOT / "conf" / "containers.config", "-c", tmp_path / "c.config")
+    scripts: list[set[str]] = []
+    for number in (1, 300):
+        launch = tmp_path / str(number)
+        launch.mkdir()
+        options = (HERE / "collecting.nf", "--number", str(number), "-with-trace", "trace.txt")
+        done = nextflow(*configs, "run", *options, cwd=launch)
+        assert done.returncode == 0, done.stdout
+        assert (launch / "trace.txt").read_text().count("COMPLETED") == 3
+        scripts.append({path.read_text() for path in (launch / "work").glob("*/*/.command.sh")})
+        for place in ("segments", "collected/msa", "collected/search", "collected/fasta"):
+            staged = [len(list(path.iterdir())) for path in (launch / "work").glob(f"*/*/{place}")]
+            assert set(staged) == {number}, place
+    assert len(scripts[0]) == 3
+    assert scripts[0] == scripts[1]
 
 
 def test_images_are_known_beforehand(nextflow: Nextflow, tmp_path: Path) -> None:
@@ -130,6 +164,51 @@ def test_a_search_has_the_image_that_its_model_needs(
     assert {name for name, image in used.items() if image == "rhoma/rhoma-gpu"} == expected
 
 
+@PARSERS
+def test_images_of_a_release_are_named_by_digest(
+    nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]], parser: str
+) -> None:
+    """With images.yml of a release, as setup/image_digests.py writes it."""
+    (tmp_path / "built").mkdir()
+    digests = {
+        name: f"sha256:{number:064x}" for number, name in enumerate(("rhoma", "rhoma-gpu", "rna-tools", "multiqc"))
+    }
+    for name, digest in digests.items():
+        (tmp_path / "built" / f"{name}.json").write_text(json.dumps({"containerimage.digest": digest}))
+    script = [sys.executable, ROOT / "setup" / "image_digests.py", "ghcr.io/lab", tmp_path / "built"]
+    named = subprocess.run(script, capture_output=True, check=True).stdout
+    (tmp_path / "images.yml").write_bytes(named)
+    arguments = ("-stub-run", "-profile", "docker,gpu,demo", "--outdir", "out", "-params-file", "images.yml")
+    done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert "named by tag" not in done.stdout
+    assert set(images()) == set()
+    runs = [path.read_text() for path in (tmp_path / "work").glob("*/*/.command.run")]
+    used = {re.findall(r"### name: '(?:\w+:)?(\w+)", text)[0]: text for text in runs}
+    of = {
+        name: re.findall(r"ghcr\.io/lab/([a-z-]+)@(sha256:[0-9a-f]{64}) /bin/bash", text)[0]
+        for name, text in used.items()
+    }
+    assert all(digests[image] == digest for image, digest in of.values())
+    special = {"EMBED": "rhoma-gpu", "EMBED_QUERIES": "rhoma-gpu", "MMSEQS_SEARCH": "rna-tools", "MULTIQC": "multiqc"}
+    assert {name: image for name, (image, _) in of.items()} == {name: special.get(name, "rhoma") for name in of}
+
+
+@PARSERS
+def test_images_without_digest_are_told_and_have_the_registry(
+    nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]], parser: str
+) -> None:
+    arguments = ("-stub-run", "-profile", "docker", "--workflow", "index", "--database", DEMO / "database.fasta")
+    done = nextflow.run(*arguments, "--image_registry", "ghcr.io/lab", cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    assert "images are named by tag and not by digest" in done.stdout
+    # there is nothing that it could show
+    assert "MultiQC" not in done.stdout
+    assert "INDEX_JOIN" in images()
+    runs = [path.read_text() for path in (tmp_path / "work").glob("*/*/.command.run")]
+    assert all(" ghcr.io/lab/rhoma/rhoma:0.1.0 /bin/bash" in text for text in runs)
+
+
 def test_gpu_flags_go_to_embedding_alone(
     nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]]
 ) -> None:
@@ -145,7 +224,8 @@ def test_every_profile_can_be_read(nextflow: Nextflow, tmp_path: Path) -> None:
     done = nextflow("config", ROOT, "-show-profiles", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     wanted = (
-        "demo test docker podman singularity apptainer charliecloud conda slurm awsbatch googlebatch azurebatch k8s gpu"
+        "demo test docker podman singularity apptainer charliecloud conda wave slurm awsbatch googlebatch azurebatch "
+        "k8s gpu"
     )
     assert [name for name in wanted.split() if f"\n   {name} {{" not in done.stdout] == []
 

@@ -64,10 +64,14 @@ def test_every_step_is_wired(nextflow: Nextflow, tmp_path: Path, parser: str) ->
     assert done.returncode == 0, done.stdout
     steps = ["DEDUPLICATE", "FETCH", "GATHER", "PREPARE", "RUN", "SPLIT"]
     measured = ["DATASET", "EMBEDDING", "INDEX", "MSA", "REPORT", "RUN"]
-    assert _names(tmp_path) == [f"EVALUATE_{step}" for step in measured] + [f"TRAIN_{step}" for step in steps]
+    assert _names(tmp_path) == [
+        *(f"EVALUATE_{step}" for step in measured),
+        "MULTIQC",
+        *(f"TRAIN_{step}" for step in steps),
+    ]
     assert sum(task["name"].startswith("TRAIN:TRAIN_DEDUPLICATE") for task in trace(tmp_path)) == 2
     published = {path.name for path in (tmp_path / "out").iterdir()}
-    assert published == {"encoder", "quick", "split.tsv", "split.tsv.sha256", "pipeline_info"}
+    assert published == {"encoder", "quick", "split.tsv", "split.tsv.sha256", "multiqc", "pipeline_info"}
     done = nextflow.run(*arguments, "-resume", cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
     assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}

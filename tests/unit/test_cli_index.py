@@ -132,6 +132,14 @@ def test_an_index_in_shards_is_the_one_built_at_once(
     assert len(segments) >= 6
     assert rhoma("index", "join", "--shards", shards, *segments, "--codebook", book, "--out", files / "index") == 0
     assert rhoma("index", "verify", files / "index") == 0
+    together = files / "together"
+    together.mkdir()
+    for place in segments[1::2]:
+        (together / place.name).symlink_to(place)
+    join = ("index", "join", "--shards", shards, "--codebook", book, "--out", files / "again")
+    assert rhoma(*join, "--segments", together) == 0
+    assert (files / "again" / "manifest.json").read_bytes() == (files / "index" / "manifest.json").read_bytes()
+    assert rhoma(*join) == rhoma(*join, *segments, "--segments", together) == 2
     one, many = Index.open(files / "whole"), Index.open(files / "index")
     assert names_of(many) == names_of(one) == [f"s{i}" for i in range(12)]
     vectors = one.vectors(np.arange(one.n_windows))

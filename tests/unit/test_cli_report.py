@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +16,10 @@ from rhoma.io.hits import write_hits_tsv
 from rhoma.io.m8 import write_m8
 from rhoma.io.rounds import ROUNDS, write_rounds
 from rhoma.io.tblout import write_tblout
+from rhoma.msa.quality import format_quality
 from rhoma.sequences import Record
 
-if TYPE_CHECKING:
-    from pathlib import Path
+QUERY = Path(__file__).parents[2] / "bin" / "query.py"
 
 
 @pytest.fixture
@@ -61,6 +64,44 @@ def test_report_twice_gives_the_same_bytes(batches, tmp_path) -> None:
 @pytest.mark.parametrize("options", [["--evalue", "banana"], ["--evalue", "-1"], ["--top", "0"]])
 def test_bad_options_are_usage_errors(batches, options) -> None:
     assert run(["query", "report", *batches, *options]) == 2
+
+
+def test_a_directory_of_batches_stands_for_them(batches, tmp_path) -> None:
+    """As many as there are: not one of them is a word of the command line."""
+    assert run(["query", "report", *batches, "--quiet"]) == 0
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    for step, names in (("search", ("a", "b")), ("fasta", ("q.fasta",))):
+        (tmp_path / "all" / step).mkdir(parents=True)
+        for name in names:
+            (tmp_path / "all" / step / name).symlink_to(tmp_path / name)
+    directory = ["--batches", str(tmp_path / "all")]
+    assert run(["query", "report", *directory, "--out", str(tmp_path / "again"), "--quiet"]) == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == expected
+
+
+def test_batches_are_given_in_one_way(batches, tmp_path, capfd) -> None:
+    assert run(["query", "report", *batches, "--batches", str(tmp_path)]) == 2
+    assert run(["query", "report", "--batches", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
+    assert "none: no such directory" in capfd.readouterr().err
+
+
+def test_more_families_than_a_command_line_holds(tmp_path) -> None:
+    """Their paths together are longer than the largest argument list of this system."""
+    count = os.sysconf("SC_ARG_MAX") // 200 + 1
+    family = tmp_path / "family"
+    family.mkdir()
+    (family / "msa.tsv").write_text(format_quality([]))
+    write_failed(family / FAILED, [])
+    aligned = tmp_path / "all" / "msa"
+    aligned.mkdir(parents=True)
+    for number in range(count):
+        (aligned / f"{number:0200d}").symlink_to(family)
+    (tmp_path / "p.json").write_text('{"families": ["lost"]}')
+    options = ["--families", "--batches", tmp_path / "all", "--params", tmp_path / "p.json", "--out", tmp_path / "out"]
+    program = [sys.executable, QUERY, "report", *map(str, options)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "failed.tsv").read_text().splitlines()[1].startswith("lost\t")
 
 
 def test_missing_inputs_are_named(batches, tmp_path, capfd) -> None:

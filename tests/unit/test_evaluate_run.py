@@ -112,6 +112,14 @@ def test_a_method_that_fails_is_a_row_that_says_so(benchmark_dir: Benchmark, tmp
     assert status["perfect"] == ("3", "1", "ok")
     for name in ("speed", "evalue", "msa", "embedding"):
         assert (tmp_path / "out" / f"{name}.tsv").read_text().startswith("method\t")
+    lines = (tmp_path / "out" / "rhoma_benchmark_mqc.tsv").read_text().splitlines()
+    head, *multiqc = [line.split("\t") for line in lines if not line.startswith("#")]
+    shown = {row[0]: dict(zip(head, row, strict=True)) for row in multiqc}
+    assert set(shown) == {"lost on own", "broken on own", "perfect on own"}
+    assert shown["perfect on own"]["ROC1"] == "1"
+    assert float(shown["perfect on own"]["Median seconds"]) >= 0
+    assert list(shown["broken on own"].values())[1:4] == ["failed", "", ""]
+    assert shown["broken on own"]["Reason"] == "the program has crashed"
     page = (tmp_path / "out" / "benchmark.md").read_text()
     assert "broken on own: failed: the program has crashed" in page
     assert "processor" in page

@@ -41,3 +41,13 @@ def test_meta_names_inputs_and_outputs(module: Path) -> None:
     assert list(meta["output"]) == emitted
     tools = re.findall(r"val\('(\w+)'\), eval", text)
     assert [next(iter(tool)) for tool in meta["tools"]] == (tools or ["rhoma"])
+
+
+def test_commands_do_not_grow_with_data() -> None:
+    """Only a benchmark's methods and databases, which are few, are words of a command line."""
+    growing = {
+        module.relative_to(ROOT / "modules" / "local").parts[0]
+        for module in MODULES
+        if re.search(r'collect(Many)? \{ \w+ -> "--', (module / "main.nf").read_text())
+    }
+    assert growing == {"evaluate"}

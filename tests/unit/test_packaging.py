@@ -89,6 +89,9 @@ def test_lock_files_agree(name: str) -> None:
 
 def test_conda_takes_the_locked_versions() -> None:
     assert locked("versions.txt") == locked("run.lock")
+    module = ROOT / "modules" / "local" / "multiqc" / "environment.yml"
+    (pip,) = (line["pip"] for line in yaml.safe_load(module.read_text())["dependencies"] if isinstance(line, dict))
+    assert pip == [f"multiqc=={locked('multiqc.lock')['multiqc']}"]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,7 @@ def test_conda_takes_the_locked_versions() -> None:
         ("dev.lock", [*PROJECT["dependencies"], *GROUPS["dev"], *EXTRAS["train"], *EXTRAS["hub"]]),
         ("gpu.lock", [*EXTRAS["gpu"], *EXTRAS["train"], *EXTRAS["hub"]]),
         ("audit.lock", GROUPS["audit"]),
+        ("multiqc.lock", GROUPS["multiqc"]),
     ],
 )
 def test_what_is_installed_is_what_the_project_asks_for(name: str, asked: list[str]) -> None:

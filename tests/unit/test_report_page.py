@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
+import subprocess
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+import yaml
 
 from rhoma.alignment import Alignment
 from rhoma.errors import ArtefactError, InputError
@@ -29,9 +32,7 @@ from rhoma.report.multiqc import write_multiqc
 from rhoma.report.page import PageConfig, family_call, render, write_page
 from rhoma.sequences import Record, safe_name
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+MULTIQC = Path(__file__).parents[2] / "assets" / "multiqc_config.yml"
 NASTY = "<script>alert('x')</script>\"$(id)"
 ALIGNMENT = Alignment(("q", "a/1-8"), ("GGCAAGCC", "GACAA-UC"), "(((..)))", "GGCAAGCC")
 
@@ -244,13 +245,47 @@ def test_family_calls() -> None:
 
 def test_multiqc_table(batches, tmp_path) -> None:
     search, msa, fasta = batches
-    write_multiqc(collect(search, msa, fasta=[fasta]), tmp_path / "x_mqc.tsv", evalue=1e-3)
+    write_failed(search[1] / FAILED, [("#broken", "no <memory>, none")])
+    skipped = tmp_path / "skipped.tsv"
+    write_skipped(skipped, [Skipped("short", 9, "is under 15 nt", "q.fa", 3)])
+    run = collect(search, msa, fasta=[fasta], skipped=[skipped])
+    write_multiqc(run, tmp_path / "x_mqc.tsv", evalue=1e-3)
     lines = (tmp_path / "x_mqc.tsv").read_text().splitlines()
-    table = [line.split("\t") for line in lines if not line.startswith("#")]
-    assert [row[0] for row in table] == ["Query", "none", "zeta", NASTY, "alpha"]
-    assert {len(row) for row in table} == {9}
-    assert table[2][1:5] == ["8", "1", "1.00e-09", "tRNA (1 of 1)"]
-    assert "# plot_type: 'table'" in lines
+    head = yaml.safe_load("\n".join(line[2:] for line in lines if line.startswith("#")))
+    columns, *rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert columns == ["Query", *head["headers"]]
+    assert {len(row) for row in rows} == {len(columns)}
+    table = [dict(zip(columns, row, strict=True)) for row in rows]
+    assert [row["Query"] for row in table] == ["none", "zeta", html.escape(NASTY), "alpha", "%23broken", "short"]
+    assert [row["Status"] for row in table] == [
+        *("no homolog", "list full", "homologs", "homologs", "failed", "skipped"),
+    ]
+    assert list(table[1].values())[2:7] == ["8", "1", "1.00e-09", "tRNA (1 of 1)", "1"]
+    assert table[1]["Warnings"].startswith("the shortlist ended full")
+    assert [row["Warnings"] for row in table[4:]] == ["no &lt;memory&gt;&#44; none", "is under 15 nt"]
+    assert head["plot_type"] == "table"
+    assert head["description"].endswith(" 6 queries: 1 no homolog, 1 list full, 2 homologs, 1 failed, 1 skipped.")
+
+
+@pytest.mark.tool("multiqc")
+def test_multiqc_reads_its_table(batches, tmp_path) -> None:
+    """Names and texts come out as they went in, and run no script."""
+    search, msa, fasta = batches
+    (tmp_path / "content").mkdir()
+    run = collect(search, msa, fasta=[fasta])
+    write_multiqc(run, tmp_path / "content" / "rhoma_queries_mqc.tsv", evalue=1e-3)
+    done = subprocess.run(
+        [*("multiqc", "--no-ansi", "--config", MULTIQC, "--filename", "page.html", "content")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "<script>alert(" not in page
+    assert re.findall(r'data-original-sn="([^"]*)"', page) == [html.escape(q.name) for q in run.queries]
+    assert "1.00e-09" in page
 
 
 def test_pages_are_written_whole(batches, tmp_path) -> None:

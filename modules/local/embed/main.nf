@@ -4,7 +4,7 @@ process EMBED {
     label 'process_medium'
     label 'process_gpu'
 
-    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
+    container "${torch ? params.image_rhoma_gpu : params.image_rhoma}"
 
     input:
     tuple val(meta), path(fasta)

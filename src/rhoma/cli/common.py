@@ -47,6 +47,19 @@ Strict = Annotated[
 ]
 
 
+def entries(directory: Path) -> list[Path]:
+    """Returns what lies in a directory, by name.
+
+    Raises:
+        InputError: it is no directory.
+    """
+    from rhoma.errors import InputError
+
+    if not directory.is_dir():
+        raise InputError("no such directory", path=directory, remedy="give the directory that holds all of them")
+    return sorted(directory.iterdir())
+
+
 def use_threads(threads: int) -> None:
     """Limits OpenMP and BLAS to so many threads; call it before the libraries that read this are imported."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):

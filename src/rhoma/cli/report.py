@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rhoma.cli.common import Quiet, set_up_logging
+from rhoma.cli.common import Quiet, entries, set_up_logging
 from rhoma.cli.options import HomologEvalue
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ def report(
     fasta: Annotated[
         list[Path] | None,
         typer.Option("--fasta", "-f", help="The queries, for their order; again for every file."),
+    ] = None,
+    batches: Annotated[
+        Path | None,
+        typer.Option(help="Directory whose search/, msa/ and fasta/ hold what those options name; in place of them."),
     ] = None,
     skipped: Annotated[
         list[Path] | None,
@@ -57,6 +61,13 @@ def report(
     For example: query report --search hits/ --msa msa/ --fasta queries.fasta --out out/
     """
     set_up_logging(quiet=quiet)
+    if batches is not None:
+        if search or msa or fasta:
+            raise typer.BadParameter("stands in place of --search, --msa and --fasta", param_hint="--batches")
+        entries(batches)
+        # a step of which there was nothing has no directory
+        places = {name: batches / name for name in ("search", "msa", "fasta")}
+        search, msa, fasta = (entries(place) if place.exists() else [] for place in places.values())
     if families:
         from rhoma.report.families import write_families_report
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rhoma.cli.common import Quiet, Strict, Threads, set_up_logging, use_threads
+from rhoma.cli.common import Quiet, Strict, Threads, entries, set_up_logging, use_threads
 
 if TYPE_CHECKING:
     from rhoma.manifest import IndexManifest
@@ -116,17 +116,25 @@ def segment(
 
 def join(
     shards: Shards,
-    segment: Annotated[list[Path], typer.Option("--segment", help="A finished segment; give all of them.")],
     out: Out,
+    segment: Annotated[
+        list[Path] | None, typer.Option("--segment", help="A finished segment; give all of them.")
+    ] = None,
+    segments: Annotated[
+        Path | None, typer.Option("--segments", help="Directory with all of them, in place of --segment.")
+    ] = None,
     codebook: CodebookPath = None,
     *,
     quiet: Quiet = False,
 ) -> None:
     """Join finished segments to an index; files are linked, not copied, where that is possible."""
     set_up_logging(quiet=quiet)
+    if bool(segment) == (segments is not None):
+        raise typer.BadParameter("give --segment for each, or --segments", param_hint="--segments")
     from rhoma.index.join import join as join_segments
 
-    tell(out, join_segments(shards, segment, out, codebook=codebook).manifest)
+    given = entries(segments) if segments is not None else segment or []
+    tell(out, join_segments(shards, given, out, codebook=codebook).manifest)
 
 
 def tell(path: Path, manifest: IndexManifest) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rhoma.evaluate import score
 from rhoma.evaluate.embedding import EMBEDDING
 from rhoma.evaluate.msa import MSA
+from rhoma.evaluate.multiqc import write_multiqc
 from rhoma.evaluate.report import collect, draw, facts_of, write_page, write_report
 from rhoma.evaluate.tables import read_table, write_table
 
@@ -72,4 +73,5 @@ def assemble(
         (out / name).write_text(svg, encoding="utf-8")
     write_report(results, out / "report.html", drawings)
     write_page(results, out / "benchmark.md")
+    write_multiqc(results.tables["retrieval"], results.tables["speed"], out / "rhoma_benchmark_mqc.tsv")
     return failures

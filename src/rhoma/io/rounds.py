@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rhoma.artifacts import atomic_write
 from rhoma.errors import InputError
@@ -15,6 +15,18 @@ ROUNDS = "rounds.tsv"
 COLUMNS = ("query", "tile", "round", "shortlist", "regions", "included", "new", "cm", "full")
 
 
+class Rounds(NamedTuple):
+    """What the rounds of a query came to.
+
+    Attributes:
+        most: Rounds of the tile that had most.
+        full: Whether a shortlist ended full: homologs may have been left out.
+    """
+
+    most: int
+    full: bool
+
+
 def write_rounds(path: Path, rows: Iterable[Sequence[object]]) -> None:
     """Writes the table; a row has the cells of ``COLUMNS``, the last two of which are true or false."""
     with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as handle:
@@ -24,15 +36,23 @@ def write_rounds(path: Path, rows: Iterable[Sequence[object]]) -> None:
             handle.write("\t".join(cells) + "\n")
 
 
-def read_full(path: Path) -> set[str]:
-    """Returns the queries of which a shortlist ended full: homologs may have been left out.
+def read_rounds(path: Path) -> dict[str, Rounds]:
+    """Returns what the rounds of each query in the table came to, in its order.
 
     Raises:
-        InputError: The file is missing or has other columns.
+        InputError: The file is missing, has other columns, or a round that is no number.
     """
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="run 'query search' again")
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InputError("is no table of rounds", path=path, remedy="run 'query search' again")
-    return {row[0] for row in rows[1:] if row[-1] == "yes"}
+    found: dict[str, Rounds] = {}
+    for row in rows[1:]:
+        if len(row) != len(COLUMNS) or not row[2].isdigit():
+            raise InputError(
+                "has a row that is none of rounds", path=path, record=row[0], remedy="run 'query search' again"
+            )
+        before = found.get(row[0], Rounds(0, False))
+        found[row[0]] = Rounds(max(before.most, int(row[2])), before.full or row[-1] == "yes")
+    return found

@@ -11,7 +11,7 @@ from rhoma.io.failed import FAILED, read_failed
 from rhoma.io.families import FAMILIES, read_families
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
-from rhoma.io.rounds import ROUNDS, read_full
+from rhoma.io.rounds import ROUNDS, Rounds, read_rounds
 from rhoma.io.skipped import read_skipped
 from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.quality import Quality, read_quality
@@ -42,6 +42,7 @@ class QueryResult:
         length: nucleotides; 0 where no alignment step told.
         hits: all reported hits, best first.
         verdict: known family of the query in words; empty where it was not asked for.
+        rounds: rounds of its search; 0 without one.
         full: whether a shortlist ended full, so that there may be more homologs.
         quality: the row of msa.tsv, None without an alignment step.
         msa: the directory with its alignment files, None likewise.
@@ -52,6 +53,7 @@ class QueryResult:
     length: int
     hits: tuple[Hit, ...]
     verdict: str
+    rounds: int
     full: bool
     quality: Quality | None
     msa: Path | None
@@ -192,7 +194,7 @@ def collect(
         InputError: an input is missing or not what it should be.
     """
     hits = _by_query(search)
-    full = set[str]().union(*(read_full(path / ROUNDS) for path in search))
+    rounds = {name: seen for path in search for name, seen in read_rounds(path / ROUNDS).items()}
     calls = [call for path in search if (path / FAMILIES).is_file() for call in read_families(path / FAMILIES)]
     verdicts = {call.query: call.verdict for call in calls if not call.target}
     quality: dict[str, tuple[Quality, Path]] = {}
@@ -217,6 +219,7 @@ def collect(
     for name in dict.fromkeys(order):
         entry = quality.get(name)
         measured = entry[0] if entry else None
+        searched = rounds.get(name, Rounds(0, False))
         safe = safe_name(name)
         queries.append(
             QueryResult(
@@ -225,7 +228,8 @@ def collect(
                 length=measured.length if measured is not None else lengths.get(name, 0),
                 hits=tuple(hits.get(name, ())),
                 verdict=verdicts.get(name, ""),
-                full=name in full,
+                rounds=searched.most,
+                full=searched.full,
                 quality=measured,
                 msa=entry[1] / safe if entry else None,
             )

@@ -368,7 +368,15 @@ def reportParameters(values, rows) {
 
 // Returns the parameters that change no result: the same search gives the same report, wherever it goes.
 def unreported() {
-    return ['help', 'version', 'custom_config_base', 'outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index', 'queue', 'gpu_queue']
+    def where = ['outdir', 'publish_dir_mode', 'trace_report_suffix', 'save_index', 'queue', 'gpu_queue', 'custom_config_base']
+    def images = ['image_registry', 'image_rhoma', 'image_rhoma_gpu', 'image_rna_tools', 'image_multiqc']
+    return ['help', 'version', 'skip_multiqc', 'multiqc_title', 'multiqc_config'] + where + images
+}
+
+// Returns what to mind of images that are named by tag, where any are: a tag can be moved, a digest cannot.
+def tagsProblem(values) {
+    def names = values.findAll { name, image -> name ==~ /image_(?!registry).*/ && !image.startsWith('/') && !image.contains('@sha256:') }
+    return names ? "images are named by tag and not by digest, unless a -c file names others: ${names.values().join(', ')}. A release's images.yml has digests: -params-file images.yml" : ''
 }
 
 // Returns a field of CSV.

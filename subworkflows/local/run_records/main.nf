@@ -3,6 +3,7 @@
 workflow RUN_RECORDS {
     take:
     settings // map: typed parameters
+    late     // channel: process, tool and version of what reads the topic of versions
 
     main:
     def records = "${settings.outdir}/pipeline_info"
@@ -14,15 +15,16 @@ workflow RUN_RECORDS {
     // No collectFile: where a run fails, its thread is interrupted at its files, which is then told as an error of its own.
     def seen = [].asSynchronized()
     channel.topic('versions').subscribe { row -> seen << row }
+    late.subscribe { row -> seen << row }
     workflow.onComplete {
-        def rows = seen.collect { process, tool, version -> [process.tokenize(':').last(), tool, version] }.unique()
-        file("${records}/software_versions.yml").text = versionsYaml(rows.sort { row -> row.join(' ') })
+        file("${records}/software_versions.yml").text = versionsYaml(seen)
     }
 }
 
-// Returns the versions as YAML: tools by process, Nextflow and the pipeline last.
-def versionsYaml(rows) {
-    def lines = rows.groupBy { row -> row[0] }.collect { process, tools ->
+// Returns the versions as YAML, in one order whatever that of the rows: tools by process, Nextflow and the pipeline last.
+def versionsYaml(seen) {
+    def rows = seen.collect { process, tool, version -> [process.tokenize(':').last(), tool, version] }.unique()
+    def lines = rows.sort { row -> row.join(' ') }.groupBy { row -> row[0] }.collect { process, tools ->
         "${process}:\n" + tools.collect { tool -> "  ${tool[1]}: '${tool[2]}'\n" }.join('')
     }
     return lines.join('') + "Workflow:\n  rhoma: '${workflow.manifest.version}'\n  nextflow: '${workflow.nextflow.version}'\n"

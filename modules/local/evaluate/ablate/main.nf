@@ -2,7 +2,7 @@
 process EVALUATE_ABLATE {
     label 'process_medium'
 
-    container "${torch ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
+    container "${torch ? params.image_rhoma_gpu : params.image_rhoma}"
 
     input:
     path dataset

@@ -2,7 +2,7 @@
 process EVALUATE_DATASET {
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path rfam, stageAs: 'rfam'

@@ -2,7 +2,7 @@
 process EVALUATE_REPORT {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path dataset
@@ -15,6 +15,7 @@ process EVALUATE_REPORT {
 
     output:
     path 'tables/*', emit: tables
+    path 'tables/*_mqc.tsv', emit: multiqc
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
 
     script:
@@ -31,6 +32,7 @@ process EVALUATE_REPORT {
     stub:
     """
     mkdir tables
-    touch tables/retrieval.tsv tables/speed.tsv tables/evalue.tsv tables/msa.tsv tables/embedding.tsv tables/report.html
+    touch tables/retrieval.tsv tables/speed.tsv tables/evalue.tsv tables/msa.tsv tables/embedding.tsv tables/report.html \\
+        tables/rhoma_benchmark_mqc.tsv
     """
 }

@@ -2,7 +2,7 @@
 process INDEX_CODEBOOK {
     label 'process_low'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path shards

@@ -2,11 +2,11 @@
 process INDEX_JOIN {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path shards
-    path segments
+    path segments, stageAs: 'segments/*'
     path codebook // empty for exact search
 
     output:
@@ -16,10 +16,9 @@ process INDEX_JOIN {
 
     script:
     def args = task.ext.args ?: ''
-    def parts = (segments instanceof List ? segments : [segments]).collect { segment -> "--segment ${segment}" }
     def shared = codebook ? "--codebook ${codebook}" : ''
     """
-    index.py join --shards ${shards} ${parts.join(' ')} ${shared} --out index ${args}
+    index.py join --shards ${shards} --segments segments ${shared} --out index ${args}
     """
 
     stub:

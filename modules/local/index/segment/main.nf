@@ -3,7 +3,7 @@ process INDEX_SEGMENT {
     tag "${meta.id}"
     label 'process_low'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     tuple val(meta), path(shard), path(store)

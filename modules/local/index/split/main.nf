@@ -2,7 +2,7 @@
 process INDEX_SPLIT {
     label 'process_high'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path fasta

@@ -3,7 +3,7 @@
 process INDEX_VERIFY {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path index

@@ -3,7 +3,7 @@ process MAFFT_ALIGN {
     tag "${meta.id}"
     label 'process_medium'
 
-    container 'rhoma/rna-tools:0.1.0'
+    container "${params.image_rna_tools}"
 
     input:
     tuple val(meta), path(homologs)

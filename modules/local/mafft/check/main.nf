@@ -2,7 +2,7 @@
 process MAFFT_CHECK {
     label 'process_single'
 
-    container 'rhoma/rna-tools:0.1.0'
+    container "${params.image_rna_tools}"
 
     output:
     tuple val("${task.process}"), val('mafft'), eval('mafft --version 2>&1 | cut -d " " -f 1'), topic: versions

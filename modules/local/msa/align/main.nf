@@ -5,7 +5,7 @@ process MSA_ALIGN {
     label 'process_medium'
 
     // states of nucleotides need torch
-    container "${model || model_name ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
+    container "${model || model_name ? params.image_rhoma_gpu : params.image_rhoma}"
 
     input:
     tuple val(meta), path(fasta, stageAs: 'input/*')

@@ -2,10 +2,10 @@
 process MSA_REPORT {
     label 'process_low'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
-    path aligned
+    path aligned, stageAs: 'collected/msa/*'
     stdin // the parameters as JSON, with the names of all families
 
     output:
@@ -17,10 +17,10 @@ process MSA_REPORT {
 
     script:
     def args = task.ext.args ?: ''
-    def options = (aligned instanceof List ? aligned : [aligned]).collect { path -> "--msa ${path}" }.join(' ')
     """
     cat > params.json
-    query.py report --families ${options} --params params.json --out report ${args}
+    mkdir -p collected # no family: all tasks were lost
+    query.py report --families --batches collected --params params.json --out report ${args}
     """
 
     stub:

@@ -4,7 +4,7 @@ process QUERY_ALIGN {
     label 'process_medium'
 
     // states of nucleotides need torch
-    container "${model || model_name ? 'rhoma/rhoma-gpu:0.1.0' : 'rhoma/rhoma:0.1.0'}"
+    container "${model || model_name ? params.image_rhoma_gpu : params.image_rhoma}"
 
     input:
     tuple val(meta), path(fasta), path(found), path(mafft)

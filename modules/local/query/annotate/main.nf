@@ -3,7 +3,7 @@ process QUERY_ANNOTATE {
     tag "${meta.id}"
     label 'process_medium'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     tuple val(meta), path(fasta), path(found)

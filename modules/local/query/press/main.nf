@@ -2,7 +2,7 @@
 process QUERY_PRESS {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path models, stageAs: 'input/*'

@@ -2,12 +2,12 @@
 process QUERY_REPORT {
     label 'process_low'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
-    path batches
-    path found
-    path aligned
+    path batches, stageAs: 'collected/fasta/*'
+    path found, stageAs: 'collected/search/*'
+    path aligned, stageAs: 'collected/msa/*'
     path skipped
     path left_out
     stdin // the parameters as JSON
@@ -29,13 +29,11 @@ process QUERY_REPORT {
 
     script:
     def args = task.ext.args ?: ''
-    def options = [[batches, '--fasta'], [found, '--search'], [aligned, '--msa']].collectMany { paths, option ->
-        (paths instanceof List ? paths : [paths]).collect { path -> "${option} ${path}" }
-    }
     def records = left_out ? "--skipped-records ${left_out}" : ''
     """
     cat > params.json
-    query.py report ${options.join(' ')} --skipped ${skipped} ${records} --params params.json --evalue ${evalue} \\
+    mkdir -p collected # no batch: every query was skipped
+    query.py report --batches collected --skipped ${skipped} ${records} --params params.json --evalue ${evalue} \\
         --out report ${args}
     """
 

@@ -2,12 +2,13 @@
 process QUERY_VERDICT {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
     errorStrategy 'finish'
 
     input:
     path failed
     val what
+    val _after // the last of what is made besides
 
     script:
     """

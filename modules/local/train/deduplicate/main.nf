@@ -3,7 +3,7 @@ process TRAIN_DEDUPLICATE {
     tag "${fasta.baseName}"
     label 'process_low'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path fasta

@@ -4,7 +4,7 @@ process TRAIN_FETCH {
     label 'process_single'
     label 'process_long'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     val release

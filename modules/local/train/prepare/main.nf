@@ -2,7 +2,7 @@
 process TRAIN_PREPARE {
     label 'process_single'
 
-    container 'rhoma/rhoma:0.1.0'
+    container "${params.image_rhoma}"
 
     input:
     path rfam, stageAs: 'rfam'

@@ -4,7 +4,7 @@ process TRAIN_RUN {
     label 'process_long'
     label 'process_gpu'
 
-    container 'rhoma/rhoma-gpu:0.1.0'
+    container "${params.image_rhoma_gpu}"
 
     input:
     path rfam, stageAs: 'rfam'
