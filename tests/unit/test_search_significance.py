@@ -22,8 +22,15 @@ def test_a_member_is_judged_by_what_was_known_before() -> None:
     second = Look((hit(1, 1e-5),), (hit(1, 1e-30), hit(2, 1e-4)))
     values = judge([hit(1, 1e-30), hit(2, 1e-4)], [first, second], CORE)
     assert values[0] == pytest.approx(math.log(1e-5))
-    # the better of two looks: nearly one question, asked twice
+    # the better of two looks by profiles of the same family: nearly one question, asked twice
     assert values[1] == pytest.approx(math.log(1e-4))
+
+
+def test_the_better_of_profile_and_covariance_model_counts_twice() -> None:
+    first = Look((), (hit(1, 1e-5), hit(2, 0.5)))
+    second = Look((hit(1, 1e-5),), (hit(2, 1e-2),))
+    third = Look((hit(1, 1e-5),), (hit(2, 1e-4),), "cm")
+    assert judge([hit(1, 1), hit(2, 1)], [first, second, third], CORE)[1] == pytest.approx(math.log(2e-4))
 
 
 def test_a_doubtful_member_spoils_the_look() -> None:

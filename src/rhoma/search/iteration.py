@@ -224,7 +224,7 @@ class Rounds:
             self._cm = covariance.model_of(self._tile.sequence, members, self._letters)
             regions = covariance.unknown_regions(listed, known)
             found = covariance.search(self._cm, regions, self._letters, threads=self._config.threads)
-        return Look(tuple(members), tuple(found))
+        return Look(tuple(members), tuple(found), "cm")
 
     def _expand(self, new: Sequence[TargetHit]) -> None:
         """Asks the index for the neighbours of the best new homologs."""

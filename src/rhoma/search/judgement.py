@@ -127,7 +127,7 @@ class Judge:
         doubtful = [self._around(hit) for hit in hits if hit not in places]
         regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
         found = covariance.search(model, regions, self._letters, threads=self._config.threads)
-        return Look(tuple(known), tuple(found))
+        return Look(tuple(known), tuple(found), "cm")
 
     def _around(self, hit: TargetHit) -> Region:
         low, high = self._database.bounds(hit.sequence, hit.minus)

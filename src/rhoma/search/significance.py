@@ -3,18 +3,19 @@
 Every model of the query that has scored the list is a *look*. A look says something of a hit only if the hit was no
 member of its model, and if every member was known by then: its E-value at most the core threshold, by earlier looks. So
 a hit of chance that builds the next model never vouches for itself, nor for its relatives. The E-value is the smallest
-of the looks that count::
+of the looks that count, times the kinds of models (profile, covariance model) among them::
 
-    E(hit) = models * Z * min P
+    E(hit) = models * Z * kinds * min P
 
-The looks are not counted: models of nearly the same homologs ask nearly the same question, and the E-values that come
-out are on the safe side as they are (``benchmarks/evalues.py``, docs/decisions.md).
+Looks of one kind are not counted one by one: models of nearly the same homologs ask nearly the same question, and the
+E-values that come out are on the safe side as they are (``benchmarks/evalues.py``, docs/decisions.md).
 
 Ranks are free of this: they are those of the last model, whoever built it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,12 @@ class Look:
     Attributes:
         members: The homologs that the model was built of, beside the query.
         hits: What it found, best first.
+        kind: ``profile`` or ``cm``.
     """
 
     members: tuple[TargetHit, ...]
     hits: tuple[TargetHit, ...]
+    kind: str = "profile"
 
 
 class Places:
@@ -60,7 +63,7 @@ class Places:
 
 
 def judge(hits: Sequence[TargetHit], looks: Sequence[Look], threshold: float) -> list[float]:
-    """Returns the natural logarithm of the P-value of each hit, the smallest of the looks that count.
+    """Returns the natural logarithm of the P-value of each hit, corrected for the kinds of looks.
 
     Args:
         hits: What is asked for.
@@ -68,6 +71,8 @@ def judge(hits: Sequence[TargetHit], looks: Sequence[Look], threshold: float) ->
         threshold: Natural logarithm of the P-value up to which a hit may build a model that judges others.
     """
     known = Places(())
+    kinds: list[set[str]] = [set() for _ in hits]
+    best = [0.0] * len(hits)
     values = [0.0] * len(hits)
     for look in looks:
         if any(known.find(member) is None for member in look.members):
@@ -77,6 +82,8 @@ def judge(hits: Sequence[TargetHit], looks: Sequence[Look], threshold: float) ->
             if hit in members:
                 continue
             match = found.find(hit)
-            values[number] = min(values[number], 0.0 if match is None else match.log_pvalue)
+            kinds[number].add(look.kind)
+            best[number] = min(best[number], 0.0 if match is None else match.log_pvalue)
+            values[number] = min(0.0, best[number] + math.log(len(kinds[number])))
         known = Places(hit for hit, value in zip(hits, values, strict=True) if value <= threshold)
     return values
