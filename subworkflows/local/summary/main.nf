@@ -16,11 +16,13 @@ workflow SUMMARY {
     after = channel.value(true)
     if (!settings.skip_multiqc) {
         // sorted, so that a resumed run finds its report
-        programs = channel.topic('versions').toList().map { rows ->
-            contentFile('rhoma_software_mqc_versions.yml', versionsYaml(rows))
+        records = channel.topic('versions').toList().flatMap { rows ->
+            [
+                contentFile('rhoma_software_mqc_versions.yml', versionsYaml(rows)),
+                contentFile('rhoma_parameters_mqc.json', parametersJson(settings.report_parameters)),
+            ]
         }
-        parameters = channel.value(contentFile('rhoma_parameters_mqc.json', parametersJson(settings.report_parameters)))
-        files = content.flatten().mix(programs, parameters).toSortedList { left, right -> left.name <=> right.name }
+        files = content.flatten().mix(records).toSortedList { left, right -> left.name <=> right.name }
         // nothing to tell of where a run has no content
         MULTIQC(
             files.filter { all -> all.size() > 2 },
