@@ -67,7 +67,7 @@ def near_copies(
     search = _Search(unaligned, identity, coverage, threads, work)
     representative = np.arange(len(sequences), dtype=np.int64)
     pending = [number for number, sequence in enumerate(sequences) if len(sequence) <= LONGEST]
-    sketches = Sketches(sequences)
+    sketches = Sketches([sequence if len(sequence) <= LONGEST else "" for sequence in sequences])
     for _ in range(_ROUNDS):
         if len(pending) < 2:
             break

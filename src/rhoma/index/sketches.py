@@ -1,8 +1,9 @@
 """Which sequences may be near copies of a longer one, by the k-mers they share.
 
 A sequence is sketched by the k-mers of smallest hash, more of them where it is longer. All holders of a k-mer are
-linked to the longest of them, as linear clustering does (Steinegger and Söding 2018), so that a family of thousands
-has thousands of links and not millions. Of equals the first counts: the links depend on the sequences alone.
+linked to the longest of them, as linear clustering does (Steinegger and Söding 2018, Nat Commun 9:2542), so that a
+family of thousands has thousands of links and not millions. Of equals the first counts: the links depend on the
+sequences alone.
 """
 
 from __future__ import annotations
