@@ -17,7 +17,7 @@ PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist lo
 .PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark sbom audit locks
 
 demo: setup
-	nextflow run main.nf -profile demo
+	nextflow run main.nf -profile demo $$(command -v multiqc >/dev/null || echo --skip_multiqc)
 	@echo "Results: results/report.html, results/hits.tsv"
 
 test: setup-dev
