@@ -24,7 +24,7 @@ class Hit:
         length: Columns of the alignment of query and target, gaps included; 0 where there is no alignment.
         identity: Identical columns over ``length``, between 0 and 1.
         cosine: Best learned cosine of a window over the hit to a window of the query; nan without vectors.
-        score: Minus the decimal logarithm of the E-value, without underflow.
+        score: For ranking: minus the decimal logarithm of the E-value by the last model, homologs before all others.
         bits: Bit score of the model named by ``source``.
         evalue: Number of hits as good as this one expected by chance in the whole database.
         source: The model whose score it is: ``profile`` or ``cm``.

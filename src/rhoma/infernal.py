@@ -38,8 +38,8 @@ ECMGI    0.41538   -11.77572    -1.10020     1600000       33721  0.011862
 _VOLATILE = re.compile(r"^(DATE|COM)\b.*\n", re.MULTILINE)
 # The library of models in a directory of :func:`press`.
 PRESSED = "models.cm"
-# Probability that the bands of cmalign leave out: of 1e-7, its own, the alignments are the same and take two to five
-# times as long (docs/decisions.md).
+# Probability that the bands of cmalign leave out: with 1e-7, its own, all but 0.2 % of the letters have the same column
+# and the alignments take two to five times as long (docs/decisions.md).
 _TAU = "1e-4"
 _MODEL, _TARGETS, _TABLE, _ALIGNED = "model.cm", "targets.fa", "hits.tbl", "hits.sto"
 

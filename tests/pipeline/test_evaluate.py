@@ -54,6 +54,7 @@ def test_the_quick_benchmark(nextflow: Nextflow, tmp_path: Path) -> None:
         *("rhoma-vectors", "rhoma-profile", "rhoma-fast", "rhoma-auto", "blastn", "mmseqs", "nhmmer"),
         *("nhmmer-rounds", "infernal", "infernal-oracle", "kmer"),
     }
+    assert found["rhoma-auto", "plain"] > found["kmer", "plain"]
     assert found["rhoma-auto", "flanked"] > found["kmer", "flanked"]
     assert found["infernal-oracle", "plain"] >= 0.9
     for name in TABLES:

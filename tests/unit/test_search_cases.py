@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,15 @@ def test_chance_stays_chance_after_rounds(tmp_path: Path) -> None:
     assert all(hit.evalue > 1e-4 for result in results for hit in result.hits)
     # nothing is aligned that is not that good
     assert [len(result.alignment.rows) for result in results] == [1, 1, 1]
+
+
+def test_hits_of_chance_rank_after_homologs(tmp_path: Path) -> None:
+    """Chance that has built the last model has a high score by it."""
+    config = SearchConfig(effort="fast", inclusion_evalue=1e6, inclusion_bits=0)
+    (result, *_) = answers(tmp_path, "drift_q.fa", "null_db.fa.gz", config)
+    doubtful = [hit for hit in result.hits if hit.evalue > config.evalue]
+    assert sum(stats.included for _, stats in result.rounds) > 1
+    assert max(hit.score for hit in doubtful) == -math.log10(config.evalue)
 
 
 @pytest.mark.tool("cmbuild", "cmsearch")

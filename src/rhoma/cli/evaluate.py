@@ -92,6 +92,12 @@ def dataset(
     queries: Annotated[Path | None, typer.Option(help="Own queries (FASTA), instead of --rfam.")] = None,
     targets: Annotated[Path | None, typer.Option(help="Own targets (FASTA).")] = None,
     labels: Annotated[Path | None, typer.Option(help="Own labels (TSV: id, family, clan).")] = None,
+    families: Annotated[
+        int | None, typer.Option(min=1, help="Queries of each size class of families at most, not those of the preset.")
+    ] = None,
+    decoys: Annotated[
+        int | None, typer.Option(min=0, help="Shuffles of each member of a test family, not those of the preset.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 1,
     *,
     threads: Threads,
@@ -111,7 +117,9 @@ def dataset(
             from rhoma.models.embedder import shipped_bundle
 
             path = shipped_bundle() / "split.tsv"
-        config = settings_of(preset).dataset.model_copy(update={"seed": seed})
+        chosen = {"seed": seed, "families": families, "decoys": decoys}
+        changed = {name: value for name, value in chosen.items() if value is not None}
+        config = settings_of(preset).dataset.model_copy(update=changed)
         counts = datasets.build_dataset(rfam, path, read_split(path), config, out, threads=threads)["counts"]
     else:
         raise typer.BadParameter("give --rfam, or all three of --queries, --targets and --labels")

@@ -92,7 +92,7 @@ def search(
     chains = [one for one in chain(outcomes) if one.log_pvalue <= limit]
     rows = [row_of(one, database) for one in chains]
     pairs = zip(chains, rows, strict=True)
-    hits = sort_hits(hit for one, row in pairs for hit in _hits(query, database, one, row, size))
+    hits = sort_hits(hit for one, row in pairs for hit in _hits(query, database, one, row, size, config.evalue))
     evalues = [evalue_of(one.log_pvalue, size)[0] for one in chains]
     homologs = [number for number, evalue in enumerate(evalues) if evalue <= config.evalue]
     alignment = align(
@@ -107,10 +107,12 @@ def search(
     return SearchResult(query.name, hits, alignment, rounds, seconds)
 
 
-def _hits(query: Query, database: Database, one: Chain, row: Row, size: float) -> list[Hit]:
+def _hits(query: Query, database: Database, one: Chain, row: Row, size: float, homolog: float) -> list[Hit]:
     """Returns one hit for each exact copy of the target."""
-    evalue, _ = evalue_of(one.log_pvalue, size)
+    evalue, known = evalue_of(one.log_pvalue, size)
     _, score = evalue_of(one.rank, size)
+    # a doubtful hit that has built the last model has a high score by it, and yet comes after all homologs
+    score = max(score, known) if evalue <= homolog else min(score, -math.log10(homolog))
     low, high = one.span
     length, identity, gapopens, gc = _compared(query, row)
     cosine = _cosine(database, query.vectors, one)
