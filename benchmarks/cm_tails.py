@@ -25,7 +25,7 @@ from rhoma.evaluate.splits import read_split
 from rhoma.evalue import UNIT, cm_log_pvalue
 from rhoma.models.embedder import shipped_bundle
 from rhoma.rfam import read_seed, read_sequences
-from rhoma.search.covariance import OPTIONS, model_of_rows
+from rhoma.search.covariance import OPTIONS, WHOLE, model_of_rows
 
 BITS = (8, 10, 12, 14, 16, 18, 20, 22)
 CLASSES = ((0, 60), (60, 80), (80, 110), (110, 150), (150, 1000))
@@ -92,7 +92,7 @@ def main() -> None:
         if not model:
             continue
         began = time.perf_counter()
-        hits, _ = infernal.search(model, targets, options=OPTIONS)
+        hits, _ = infernal.search(model, targets, options=(*OPTIONS, *WHOLE))
         best: dict[str, float] = {}
         for hit in hits:
             best[hit.name] = max(best.get(hit.name, -math.inf), hit.bits)

@@ -190,7 +190,7 @@ def test_images_of_a_release_are_named_by_digest(
         for name, text in used.items()
     }
     assert all(digests[image] == digest for image, digest in of.values())
-    special = {"EMBED": "rhoma-gpu", "EMBED_QUERIES": "rhoma-gpu", "MMSEQS_SEARCH": "rna-tools", "MULTIQC": "multiqc"}
+    special = {"EMBED": "rhoma-gpu", "EMBED_QUERIES": "rhoma-gpu", "MULTIQC": "multiqc"}
     assert {name: image for name, (image, _) in of.items()} == {name: special.get(name, "rhoma") for name in of}
 
 

@@ -14,7 +14,7 @@ from rhoma.index.build import build_index
 from rhoma.index.change import delete, verify
 from rhoma.index.compact import compact
 from rhoma.index.contents import arrange, itself
-from rhoma.index.representatives import _Search, near_copies
+from rhoma.index.representatives import _Search, kmer_length, near_copies
 from rhoma.io.fasta import read_fasta
 from rhoma.rfam import read_sequences
 from rhoma.sequences import Record, reverse_complement
@@ -106,6 +106,16 @@ def test_two_runs_choose_the_same_representatives(rfam_dir: Path):
     assert len(set(first.tolist())) < len(sequences)
     for threads in (1, 2, 2):
         assert near_copies(sequences, unaligned=64, identity=0.8, threads=threads).tolist() == first.tolist()
+
+
+@pytest.mark.parametrize("letters", [0, 1_000_000, 65_700_000, 400_000_000, 10**11])
+def test_the_table_of_mmseqs_is_no_larger_than_the_letters(letters: int):
+    # 8 * 4^k bytes: with 15, the choice of MMseqs2, nine gigabytes for any database
+    k = kmer_length(letters)
+    assert 11 <= k <= 15
+    assert 8 * 4**k <= max(8 * 4**11, 8 * letters)
+    # and no k-mer is expected more than four times by chance, where the table may grow
+    assert k == 15 or letters <= 4 * 4**k
 
 
 def test_clusters_stand_together_and_are_cut_between():

@@ -40,7 +40,7 @@ class QueryGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns the names of the commands in the order of the work."""
-        return ["prepare", "search", *ELSEWHERE]
+        return ["prepare", "anchors", "search", *ELSEWHERE]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Returns a command, importing its module, or None where there is no such command."""
@@ -81,6 +81,27 @@ def prepare(
     logger.info("%s: %d queries in %d batches", out, queries, batches)
     if skipped:
         logger.warning("%d queries are too short and skipped: %s", skipped, out / "skipped.tsv")
+
+
+@app.command()
+def anchors(
+    batch: Annotated[Path, typer.Option("--batch", "-b", help="Queries (FASTA; plain, gzip or bgzip).")],
+    index_path: Annotated[Path, typer.Option("--index", "-x", help="Directory of the index.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Table to write (m8).")],
+    *,
+    threads: Threads,
+    quiet: Quiet = False,
+) -> None:
+    """Find places by MMseqs2, for 'search --mmseqs'; none where the index is without its database."""
+    set_up_logging(quiet=quiet)
+    from rhoma.index.bundle import Index
+    from rhoma.search.anchors import write_anchors
+    from rhoma.search.inputs import read_queries
+
+    queries, _ = read_queries(batch)
+    index = Index.open(index_path)
+    write_anchors(out, queries, index.mmseqs, index.total_residues, threads=threads)
+    logger.info("%s: places of %d queries", out, len(queries))
 
 
 @app.command()

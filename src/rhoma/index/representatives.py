@@ -37,9 +37,10 @@ LONGEST = 10_000
 _ROUNDS = 5
 _COLUMNS = "query,target,nident,alnlen,qstart,qend,qlen,tstart,tend,tlen,cigar"
 _ALIGNED = re.compile(r"(\d+)M")
-# prefilter tables of 4^k entries: 16 MiB where that suffices
-_SMALL = 20_000_000
-_SMALL_K = 11
+# Lengths of MMseqs2's k-mers. Its table takes 8 * 4^k bytes whatever it holds: 9 GB with k = 15, its own choice.
+_SHORTEST_K, _LONGEST_K = 11, 15
+# letters for each entry of the table, from which on k grows
+_LETTERS_AN_ENTRY = 4
 
 
 def near_copies(
@@ -143,8 +144,7 @@ class _Search:
             command = ["mmseqs", "easy-search", "sequences.fasta", "targets.fasta", "found.tsv", "tmp"]
             command += ["--search-type", "3", "--strand", "1", "-a", "--format-output", _COLUMNS, "-e", "inf"]
             command += ["--min-seq-id", str(self.identity), "-c", str(self.coverage), "--cov-mode", "0", "--mask", "0"]
-            command += ["-k", str(_SMALL_K)] if size < _SMALL else []
-            tools.run([*command, "--threads", str(self.threads), "-v", "1"], cwd=folder)
+            tools.run([*command, "-k", str(kmer_length(size)), "--threads", str(self.threads), "-v", "1"], cwd=folder)
             with open(folder / "found.tsv", encoding="ascii") as table:
                 for line in table:
                     if (pair := self._near(line)) is not None:
@@ -164,6 +164,14 @@ class _Search:
             and qlen - aligned <= self.unaligned
         )
         return (query, target, equal) if near else None
+
+
+def kmer_length(letters: int) -> int:
+    """Returns the length of the k-mers by which MMseqs2 looks into so many letters: their table is not much larger."""
+    longest = _SHORTEST_K
+    while longest < _LONGEST_K and letters > _LETTERS_AN_ENTRY * 4**longest:
+        longest += 1
+    return longest
 
 
 def _centres(sketches: Sketches, numbers: Sequence[int], identity: float) -> list[int]:

@@ -27,9 +27,12 @@ MOST_ROWS = 100
 # Positions of the query that a homolog may lack at an end, and yet is taken to have.
 LONGEST_END = 30
 # Bits from which a hit counts. Every hit lies within its region (--notrunc). The filters of cmsearch are those of a
-# search space of 20 Mb: wider ones (1 Mb) take five times as long for few more hits that matter; bands of the dynamic
+# search space of 20 Mb: wider ones take three to five times as long for few more hits that matter; bands of the dynamic
 # programming are tighter than Infernal's own, for two thirds of the time and 0.1 bits (docs/decisions.md).
 OPTIONS = ("--toponly", "--notrunc", "-Z", "20", "-T", "5", "--incT", "5", "--ftau", "1e-3", "--tau", "1e-4")
+# The profiles that filter also say where the model is aligned: by Infernal's own values of these that is the part of a
+# homolog which has letters in common, and the model loses the helices of its ends.
+WHOLE = ("--rt1", "0.05", "--rt2", "0.001")
 # Random sequences that calibrate the filters, 200 by default.
 _DRAFT = ("--EmN", "50", "--EvN", "50", "--ElfN", "50", "--EgfN", "50")
 # Runs of single letters pair with each other however the model reads: hits of such letters are none.
@@ -87,11 +90,20 @@ def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Regio
     return chosen
 
 
-def search(model: str, regions: Sequence[Region], letters: Letters, *, threads: int = 1) -> list[TargetHit]:
+def search(
+    model: str, regions: Sequence[Region], letters: Letters, *, whole: bool = True, threads: int = 1
+) -> list[TargetHit]:
     """Returns what a covariance model of :func:`model_of` finds in regions, best first, one hit a place.
 
     Stretches of low complexity (:func:`rhoma.sequences.repetition`) are no hits. The result is the same for any number
     of threads.
+
+    Args:
+        model: Of :func:`model_of`; an empty one finds nothing.
+        regions: Where to look.
+        letters: Letters of targets.
+        whole: Whether the model is aligned beyond what is alike in letters, which takes a third more time.
+        threads: For cmsearch.
     """
     if not model or not regions:
         return []
@@ -99,7 +111,8 @@ def search(model: str, regions: Sequence[Region], letters: Letters, *, threads: 
         (str(number), letters.text(region.sequence, region.minus, region.start, region.end))
         for number, region in enumerate(regions)
     ]
-    found, aligned = infernal.search(model, targets, options=OPTIONS, aligned=True, threads=threads)
+    options = (*OPTIONS, *WHOLE) if whole else OPTIONS
+    found, aligned = infernal.search(model, targets, options=options, aligned=True, threads=threads)
     if aligned is None:
         return []
     bits = {(hit.name, hit.start, hit.end): hit.bits for hit in found}

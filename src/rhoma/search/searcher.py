@@ -167,8 +167,8 @@ class Searcher:
         Raises:
             ToolError: MMseqs2 has failed.
         """
-        database = getattr(self.database.index, "mmseqs", None)
-        return {} if database is None else find_anchors(queries, database, threads=threads)
+        index = self.database.index
+        return find_anchors(queries, getattr(index, "mmseqs", None), index.total_residues, threads=threads)
 
     def _vectors(self, queries: Sequence[Record], store: EmbeddingStore | None) -> list[QueryVectors | None]:
         if store is not None:
