@@ -33,8 +33,8 @@ setup-dev:
 lint: style types workflows shell
 
 style:
-	ruff check src tests bin setup
-	ruff format --check src tests bin setup
+	ruff check src tests bin setup benchmarks
+	ruff format --check src tests bin setup benchmarks
 
 types:
 	mypy

@@ -2,11 +2,12 @@
 
     python benchmarks/scale_search.py --rfam DIR --windows 10000 --windows 100000 --windows 1000000 --out WORK
 
-The databases are like those of ``benchmarks/scale.py``: members in random flanks, and as many shuffled decoys. Queries
-are members of families that the encoder was not trained on, of 30 to 600 nt, one a family. Six other members of each
-family stand in every database, the rest are members of other families; families that the split relates are ignored. ``rhoma evaluate`` runs and judges
-all methods. A row for each size and method: processor seconds a query (start of the program and opening of the index
-apart), how many times those of the smallest size, ROC1, recall and precision at E of 1e-3, peak memory so far.
+The databases are like those of ``benchmarks/scale.py``: members in random flanks, and as many shuffled decoys.
+Queries are members of families that the encoder was not trained on, of 30 to 600 nt, one a family. Six other members
+of each family stand in every database, the rest are members of other families; families that the split relates are
+ignored. ``rhoma evaluate`` runs and judges all methods. A row for each size and method: processor seconds a query
+(start of the program and opening of the index apart), how many times those of the smallest size, ROC1, recall and
+precision at E of 1e-3, peak memory so far.
 """
 
 from __future__ import annotations
@@ -31,13 +32,12 @@ from rhoma.models.embedder import shipped_bundle
 from rhoma.rfam import read_members
 from rhoma.sequences import Record
 
-
 # members of a query's family in every database
 RELATIVES = 6
 
 
 def chosen(rfam: Path, count: int) -> tuple[dict[str, Record], list[tuple[str, str]], dict[str, str]]:
-    """Return family -> query, members (name, letters) to make databases of, the queries' families first, name -> family."""
+    """Return family -> query, members (name, letters) for databases, the queries' families first, name -> family."""
     members = read_members(rfam)
     order = np.random.default_rng(1).permutation(len(members)).tolist()
     unseen = {row.family for row in read_split(shipped_bundle() / "split.tsv") if row.split != "train"}
