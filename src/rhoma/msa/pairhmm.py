@@ -30,26 +30,21 @@ def posteriors(scores: NDArray[np.float64], left: NDArray[np.int64], right: NDAr
     place = np.arange(scores.shape[1])
     inside = (place < left[:, None])[:, :, None] & (place < right[:, None])[:, None, :]
     weights = np.where(inside, np.exp(scores), 0.0)
-    # what lies behind a match is what lies before it in the reversed sequences
-    rows = np.maximum(left[:, None] - 1 - place, 0)
-    columns = np.maximum(right[:, None] - 1 - place, 0)
-
-    def reverse(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        turned = np.take_along_axis(np.take_along_axis(cells, rows[:, :, None], 1), columns[:, None, :], 2)
-        return np.where(inside, turned, 0.0)
-
-    before, log_before = _forward(weights)
-    behind, log_behind = _forward(reverse(weights))
-    behind = reverse(behind)
-    log_behind = np.take_along_axis(log_behind, rows, 1)
-    ends = _end_gap(rows)[:, :, None] * _end_gap(columns)[:, None, :]
+    # letters beside a match: before it, and behind it up to the sequence's end
+    rows, columns = np.maximum(left[:, None] - 1 - place, 0), np.maximum(right[:, None] - 1 - place, 0)
+    found, log_before = _forward(weights, np.broadcast_to(place, rows.shape), np.broadcast_to(place, columns.shape))
     with np.errstate(divide="ignore"):
-        total = np.log((before * ends).sum(axis=2)) + log_before
+        last = np.einsum("pij,pi,pj->pi", found, _end_gap(rows), _end_gap(columns))
+        total = np.log(last) + log_before
     total[place >= left[:, None]] = -np.inf
     whole = np.logaddexp.reduce(total, axis=1)
-    scale = np.exp(np.minimum(log_before + log_behind - whole[:, None], 700.0))
-    found = before * behind * scale[:, :, None] / np.where(inside, weights, 1.0)
-    return np.asarray(np.minimum(found, 1.0), dtype=np.float32)
+    # what lies behind a match is what lies before it in the reversed sequences
+    behind, log_behind = _forward(weights[:, ::-1, ::-1], rows[:, ::-1], columns[:, ::-1])
+    found *= behind[:, ::-1, ::-1]
+    found *= np.exp(np.minimum(log_before + log_behind[:, ::-1] - whole[:, None], 700.0))[:, :, None]
+    # the weight of the match itself is in both
+    np.divide(found, weights, out=found, where=weights > 0)
+    return np.minimum(found, 1.0, out=found).astype(np.float32)
 
 
 def _end_gap(letters: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -57,11 +52,15 @@ def _end_gap(letters: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(letters == 0, 1.0, np.exp(_END_OPEN + _END_EXTEND * (letters - 1)))
 
 
-def _forward(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _forward(
+    weights: NDArray[np.float64], above: NDArray[np.int64], before: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Returns the summed weights of alignments that end in each match, row by row times exp(logarithm).
 
     Args:
-        weights: Of matches, shape (pairs, columns, columns).
+        weights: Of matches, shape (pairs, columns, columns); 0 where there is no letter.
+        above: Letters of the first sequence before each row, shape (pairs, columns).
+        before: Letters of the second one before each column, likewise.
 
     Returns:
         (shape (pairs, columns, columns); logarithms, shape (pairs, columns)).
@@ -70,15 +69,19 @@ def _forward(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
     pairs, size, _ = weights.shape
     opened, extended = float(np.exp(_OPEN)), float(np.exp(_EXTEND))
-    end_gap = _end_gap(np.arange(size))
-    found, logs = np.empty_like(weights), np.empty((pairs, size))
-    match, down, across = (np.zeros((pairs, size)) for _ in range(3))
+    first, second = _end_gap(above), _end_gap(before)
+    found, logs = np.empty(weights.shape), np.empty((pairs, size))
+    match, down, across, start = (np.zeros((pairs, size)) for _ in range(4))
     log = np.zeros(pairs)
     for row in range(size):
-        start = end_gap[row] * np.exp(-log)[:, None] * end_gap
-        start[:, 1:] += match[:, :-1] + down[:, :-1] + across[:, :-1]
-        down = opened * match + extended * down
-        match = weights[:, row] * start
+        np.multiply((first[:, row] * np.exp(-log))[:, None], second, out=start)
+        across += match
+        across += down
+        start[:, 1:] += across[:, :-1]
+        down *= extended
+        match *= opened
+        down += match
+        np.multiply(weights[:, row], start, out=match)
         # a gap along the row is a recursion of the first order
         across[:, 0] = 0.0
         across[:, 1:] = lfilter([opened], [1.0, -extended], match[:, :-1], axis=1)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from rhoma.alignment import Alignment
 
@@ -44,6 +45,8 @@ _MATCH, _PAIRED, _FREE, _STACKED, SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
 _TRUST, _LEAST = 0.3, 1e-3
 # A sequence nearly equal tells little of the structure.
 _LEAST_WEIGHT = 0.02
+# Less probable pairs and matches carry none.
+_CARRIES = 1e-3
 # Cells of all pairwise alignments together, and of those that are worked on at once.
 MOST_CELLS = 30_000_000
 _CELLS = 2_000_000
@@ -137,13 +140,16 @@ def _pairwise(
         axis=2,
     )
     size = codes.shape[1]
+    partners = [_sparse(matrix) for matrix in probabilities]
     found = np.empty((len(pairs), size, size), dtype=np.float32)
     for part in portions(len(pairs), size):
         a, b = np.asarray(pairs[part]).T
         scores = letter_scores(codes[a], codes[b])
         scores += features[a] @ features[b].transpose(0, 2, 1)
         if earlier is not None:
-            scores += _STACKED * np.sqrt(probabilities[a] @ earlier[part] @ probabilities[b])
+            for place, (left, right), match in zip(scores, pairs[part], earlier[part], strict=True):
+                stacked = (partners[left] @ _sparse(match) @ partners[right]).tocoo()
+                place[stacked.row, stacked.col] += _STACKED * np.sqrt(stacked.data)
         found[part] = posteriors(SCALE * scores, lengths[a], lengths[b])
     return found
 
@@ -156,19 +162,26 @@ def _carried(
     matches: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Returns the base-pair probabilities of each sequence's others, carried over; those most unlike it count most."""
+    partners = [_sparse(matrix) for matrix in probabilities]
     found, weights = np.zeros_like(probabilities), np.zeros(len(lengths), dtype=np.float32)
-    for part in portions(len(pairs), codes.shape[1]):
-        a, b = np.asarray(pairs[part]).T
-        match = matches[part]
-        equal = codes[a][:, :, None] == codes[b][:, None, :]
-        identity = (match * equal).sum(axis=(1, 2)) / np.minimum(lengths[a], lengths[b])
-        weight = np.maximum(1 - identity, _LEAST_WEIGHT).astype(np.float32)
-        back = match.transpose(0, 2, 1)
-        for to, carried in ((a, match @ probabilities[b] @ back), (b, back @ probabilities[a] @ match)):
-            for number, matrix, share in zip(to.tolist(), carried, weight, strict=True):
-                found[number] += share * matrix
-                weights[number] += share
+    for (a, b), dense in zip(pairs, matches, strict=True):
+        match = _sparse(dense)
+        ends = match.tocoo()
+        identity = ends.data[codes[a, ends.row] == codes[b, ends.col]].sum() / min(lengths[a], lengths[b])
+        weight = max(1 - float(identity), _LEAST_WEIGHT)
+        for to, carried in ((a, match @ partners[b] @ match.T), (b, match.T @ partners[a] @ match)):
+            cells = carried.tocoo()
+            found[to, cells.row, cells.col] += weight * cells.data
+            weights[to] += weight
     return found / weights[:, None, None]
+
+
+def _sparse(matrix: NDArray[np.float32]) -> csr_array:
+    """Returns the cells of a matrix that are worth carrying."""
+    from scipy.sparse import csr_array
+
+    rows, columns = np.nonzero(matrix > _CARRIES)
+    return csr_array((matrix[rows, columns], (rows, columns)), shape=matrix.shape)
 
 
 def _bonus(others: NDArray[np.float32]) -> NDArray[np.float64]:
