@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,8 +39,10 @@ def _group(item: pytest.Item) -> str | None:
     return next((group for name, group in SHARED_RUNS.items() if name in item.fixturenames), None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips, with a reason, what this machine has no program or no data for."""
+# a wrapper begins before the hook of pytest-xdist that reads the groups
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Groups the tests, and skips, with a reason, what this machine has no program or no data for."""
     for item in items:
         group = _group(item)
         if group is not None:
@@ -51,6 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"not on PATH: {', '.join(missing)}"))
         if item.get_closest_marker("rfam") and rfam_directory() is None:
             item.add_marker(pytest.mark.skip(reason="the Rfam files are missing (set RHOMA_RFAM)"))
+    yield
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

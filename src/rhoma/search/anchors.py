@@ -101,8 +101,10 @@ def _best(lines: Iterable[str], queries: Sequence[Record], nucleotides: int) -> 
         evalue = length * nucleotides * 2.0 ** -float(bits)
         if evalue > EVALUE:
             continue
-        if minus:
-            cells[5:7] = [str(length + 1 - int(cell)) for cell in cells[5:7]]
+        start, end = int(cells[5]), int(cells[6])
+        # on more than one thread MMseqs2 14 calls some of its hits reversed, and counts their positions from the end
+        if (start > end) != minus:
+            cells[5:7] = [str(length + 1 - start), str(length + 1 - end)]
         entry = (float(bits), [query.id, *cells, f"{evalue:.2e}", bits])
         if len(best[number]) < MOST:
             heapq.heappush(best[number], entry)
