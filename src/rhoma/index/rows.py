@@ -79,10 +79,17 @@ def quantise(vectors: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArray[
 
 def unpack(codes: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
     """Writes the integers of packed rows (n, packed_size(d)) into `out` (n, d)."""
-    half = codes.shape[1]
-    np.copyto(out[:, :half], codes & 15)
-    np.copyto(out[:, half:], codes[:, : out.shape[1] - half] >> 4)
+    unpack_shifted(codes, out, np.empty_like(codes))
     out -= _OFFSET
+
+
+def unpack_shifted(codes: NDArray[np.uint8], out: NDArray[np.float32], scratch: NDArray[np.uint8]) -> None:
+    """Writes the integers of packed rows, as stored above an offset, into `out`; `scratch` is shaped as the codes."""
+    half = codes.shape[1]
+    np.bitwise_and(codes, 15, out=scratch)
+    np.copyto(out[:, :half], scratch)
+    np.right_shift(codes, 4, out=scratch)
+    np.copyto(out[:, half:], scratch[:, : out.shape[1] - half])
 
 
 class Rows:
@@ -136,20 +143,16 @@ class Rows:
     def cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns (m,) float32 inner products of a (d,) vector with some rows."""
         out = np.empty(len(rows), dtype=np.float32)
-        half = self.codes.shape[1]
-        codes, low = np.empty((2, min(_CHUNK, len(rows)), half), dtype=np.uint8)
+        codes, scratch = np.empty((2, min(_CHUNK, len(rows)), self.codes.shape[1]), dtype=np.uint8)
         numbers = np.empty((len(codes), self.dimension), dtype=np.float32)
         for start in range(0, len(rows), _CHUNK):
             chosen = rows[start : start + _CHUNK]
-            here, lower, part = codes[: len(chosen)], low[: len(chosen)], numbers[: len(chosen)]
+            here, part = codes[: len(chosen)], numbers[: len(chosen)]
             # with "raise" numpy would go through a copy
             np.take(self.codes, chosen, axis=0, out=here, mode="clip")
-            np.bitwise_and(here, 15, out=lower)
-            np.copyto(part[:, :half], lower)
-            np.right_shift(here, 4, out=here)
-            np.copyto(part[:, half:], here[:, : self.dimension - half])
+            unpack_shifted(here, part, scratch[: len(chosen)])
             np.vecdot(part, query, out=out[start : start + len(chosen)])
-        # the integers are stored above an offset, the same in every product
+        # the offset is the same in every product
         out -= np.float32(_OFFSET * query.sum(dtype=np.float64))
         out *= self.scales[rows]
         return out

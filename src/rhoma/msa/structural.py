@@ -140,7 +140,7 @@ def _pairwise(
         axis=2,
     )
     size = codes.shape[1]
-    partners = [_sparse(matrix) for matrix in probabilities]
+    partners = [] if earlier is None else [_sparse(matrix) for matrix in probabilities]
     found = np.empty((len(pairs), size, size), dtype=np.float32)
     for part in portions(len(pairs), size):
         a, b = np.asarray(pairs[part]).T

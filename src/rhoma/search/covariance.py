@@ -103,7 +103,7 @@ def search(
         model: Of :func:`model_of`; an empty one finds nothing.
         regions: Where to look.
         letters: Letters of targets.
-        whole: Whether the model is aligned beyond what is alike in letters, which takes a third more time.
+        whole: Whether the model is aligned beyond what is alike in letters.
         threads: Searches of parts of the regions, side by side.
     """
     if not model or not regions:
@@ -113,7 +113,7 @@ def search(
         (str(number), letters.text(region.sequence, region.minus, region.start, region.end))
         for number, region in enumerate(regions)
     ]
-    # cmsearch's own threads leave cores idle: two searches of half the regions take half the time
+    # of few short regions cmsearch gives its first thread all
     parts = [targets[part::threads] for part in range(min(threads, len(targets)))]
     with ThreadPoolExecutor(len(parts)) as pool:
         searched = pool.map(lambda part: infernal.search(model, part, options=options, aligned=True), parts)

@@ -223,7 +223,7 @@ class Rounds:
         with _Clock(self.seconds, "cm"):
             self._cm = covariance.model_of(self._tile.sequence, members, self._letters)
             regions = covariance.unknown_regions(listed, known)
-            # a model of few rows finds no more by its whole length (docs/decisions.md)
+            # models of the rounds have found no more by their whole length (docs/decisions.md)
             found = covariance.search(self._cm, regions, self._letters, whole=False, threads=self._config.threads)
         return Look(tuple(members), tuple(found), "cm")
 
