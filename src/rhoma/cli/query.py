@@ -92,7 +92,10 @@ def anchors(
     threads: Threads,
     quiet: Quiet = False,
 ) -> None:
-    """Find places by MMseqs2, for 'search --mmseqs'; none where the index is without its database."""
+    """Find places by MMseqs2, for 'search --mmseqs'.
+
+    The table is empty where the index is without MMseqs2's database.
+    """
     set_up_logging(quiet=quiet)
     from rhoma.index.bundle import Index
     from rhoma.search.anchors import write_anchors
