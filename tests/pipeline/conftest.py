@@ -43,16 +43,21 @@ class Nextflow:
     home: Path
 
     def environment(self, parser: str) -> dict[str, str]:
-        """Returns the variables of a run; a JVM that compiles little starts in half the time."""
+        """Returns the variables of a run; a JVM that compiles little, of classes that it has read, starts sooner."""
         return {
             **os.environ,
             "NXF_HOME": str(self.home),
             "NXF_OFFLINE": "true",
             "NXF_ANSI_LOG": "false",
-            "NXF_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "NXF_OPTS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {self.classes()}",
             "NXF_SYNTAX_PARSER": parser,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
+
+    def classes(self) -> str:
+        """Returns the JVM's option for an archive of its classes, which the first run leaves at its end (JEP 350)."""
+        archive = self.home / "classes.jsa"
+        return f"-XX:{'SharedArchiveFile' if archive.exists() else 'ArchiveClassesAtExit'}={archive}"
 
     def __call__(
         self, *arguments: str | Path, cwd: Path, parser: str = "v1", timeout: float = HANGS
@@ -106,7 +111,12 @@ def nextflow(tmp_path_factory: pytest.TempPathFactory) -> Nextflow:
     program = str(beside) if beside.exists() else shutil.which("nextflow")
     if program is None:
         pytest.skip("nextflow is neither on PATH nor in the environment: run setup/install.sh")
-    return Nextflow(program, tmp_path_factory.mktemp("nextflow"))
+    found = Nextflow(program, tmp_path_factory.mktemp("nextflow"))
+    launch = tmp_path_factory.mktemp("classes")
+    done = found.run("-stub-run", "-profile", "demo", "--outdir", "out", cwd=launch)
+    assert done.returncode == 0, done.stdout
+    shutil.rmtree(launch)
+    return found
 
 
 def trace(launch: Path, outdir: str = "out") -> list[dict[str, str]]:

@@ -149,7 +149,7 @@ def test_index_and_samplesheet_give_the_same(demo: Finished, nextflow: Nextflow,
     (tmp_path / "sheet.csv").write_text("\n".join(lines))
     done = nextflow.run(
         *("--input", "sheet.csv", "--index", demo.out / "index", "--labels", DEMO / "labels.tsv"),
-        *("--outdir", "out", "--batch_size", "2"),
+        *("--outdir", "out", "--batch_size", "2", "--skip_multiqc"),
         cwd=tmp_path,
         parser="v2",
     )
@@ -161,7 +161,7 @@ def test_index_and_samplesheet_give_the_same(demo: Finished, nextflow: Nextflow,
 
 
 def test_kill_and_resume_give_the_same(demo: Finished, nextflow: Nextflow, tmp_path: Path) -> None:
-    arguments = ("-profile", "demo", "--database", DEMO / "database.fasta", "--outdir", "out")
+    arguments = ("-profile", "demo", "--database", DEMO / "database.fasta", "--skip_multiqc", "--outdir", "out")
 
     def searching() -> bool:
         return any(path.name.endswith(".search") for path in (tmp_path / "work").glob("*/*/*.search*"))

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from rhoma.errors import ArtefactError, DeviceError, InputError
+from rhoma.models import runtimes
 from rhoma.models.batched import BatchedEmbedder
 from rhoma.models.embedder import load_embedder, shipped_bundle
+from rhoma.models.runtimes import resolve_device
 from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:
@@ -158,3 +160,19 @@ def test_a_gpu_where_there_is_none_is_an_error(tiny_bundle: Path) -> None:
     else:
         with pytest.raises(DeviceError, match="--device cpu"):
             load_embedder(tiny_bundle, device="cuda")
+
+
+def test_torch_is_asked_for_a_card_only_where_a_driver_has_left_its_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(asked.append(1)) or True)
+    monkeypatch.setattr(runtimes, "_CARDS", (str(tmp_path / "nvidia*"), str(tmp_path / "kfd")))
+    assert resolve_device("auto") == resolve_device("cpu") == "cpu"
+    assert not asked
+    (tmp_path / "nvidia0").touch()
+    assert resolve_device("cpu") == "cpu"
+    assert not asked
+    assert resolve_device("auto") == resolve_device("cuda") == "cuda"
+    assert len(asked) == 2

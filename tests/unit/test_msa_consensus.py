@@ -76,3 +76,21 @@ def test_probabilities_of_a_hairpin() -> None:
     assert found.shape == (12, 12)
     assert found[0, 11] > 0.9
     np.testing.assert_array_equal(found, found.T)
+
+
+def test_pairs_that_are_ruled_out_are_none_and_the_others_as_probable_as_without_them() -> None:
+    text = "GGGCGAAAGCCCAGGGCAAAAGUCC"
+    free = pair_probabilities(text)
+    # with all pairs, nothing changes
+    np.testing.assert_array_equal(pair_probabilities(text, able=np.ones_like(free, dtype=bool)), free)
+    # improbable ones: hardly anything
+    some = pair_probabilities(text, able=free > 1e-6)
+    assert np.abs(some - free).max() < 1e-4
+    assert not some[free <= 1e-6].any()
+    # one hairpin of two: the other remains
+    able = np.ones_like(free, dtype=bool)
+    able[:13] = able[:, :13] = False
+    rest = pair_probabilities(text, able=able)
+    assert not rest[:13].any()
+    assert rest[13, 24] > 0.9
+    np.testing.assert_array_equal(rest, rest.T)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import glob
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rhoma.models.tape import Tape
 
 Device = Literal["auto", "cpu", "cuda"]
+# device files of the drivers that torch knows as cuda: NVIDIA's (servers, Tegra, Windows' subsystem) and AMD's
+_CARDS = ("/dev/nvidia*", "/dev/nvhost*", "/dev/dxg", "/dev/kfd")
 _STRANDS = np.array(BOTH_STRANDS, dtype=np.int64)
 
 
@@ -30,7 +33,8 @@ def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
     Raises:
         DeviceError: ``cuda`` where there is none.
     """
-    if device == "cpu":
+    # torch takes seconds and 700 MB to say that a machine has no card
+    if device == "cpu" or (device == "auto" and not any(glob(pattern) for pattern in _CARDS)):
         return "cpu"
     try:
         import torch

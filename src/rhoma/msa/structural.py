@@ -43,6 +43,9 @@ _MATCH, _PAIRED, _FREE, _STACKED, SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
 # How strongly pairs of the others count when a sequence is folded again (kT a unit of the logarithm), and the least
 # probability of theirs.
 _TRUST, _LEAST = 0.3, 1e-3
+# Pairs that are less probable in a sequence alone are not looked at again, unless the others have some so near that
+# both may be of one helix.
+_IMPROBABLE, _NEAR = 1e-5, 3
 # A sequence nearly equal tells little of the structure.
 _LEAST_WEIGHT = 0.02
 # Less probable pairs and matches carry none.
@@ -82,6 +85,8 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
         known: Pair probabilities of single sequences, as :func:`rhoma.msa.consensus.fold` reads them, to be filled
             with what the sequences have together.
     """
+    from scipy.ndimage import binary_dilation
+
     letters = known_letters([ungapped(row) for row in alignment.rows])
     lengths = np.array([len(row) for row in letters])
     pairs = list(combinations(range(len(letters)), 2))
@@ -89,9 +94,12 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
     alone = _stacked(lengths, [pair_probabilities(text) for text in letters])
     first = _pairwise(codes, lengths, pairs, alone, None)
     others = _carried(codes, lengths, pairs, alone, first)
+    able = alone > _IMPROBABLE
+    for found, pairs_of_others in zip(able, others > _LEAST, strict=True):
+        found |= binary_dilation(pairs_of_others, np.ones((3, 3)), iterations=_NEAR)
     together = [
-        pair_probabilities(text, _bonus(others[number, : len(text), : len(text)]))
-        for number, text in enumerate(letters)
+        pair_probabilities(text, _bonus(others[number, :size, :size]), able[number, :size, :size])
+        for number, (text, size) in enumerate(zip(letters, lengths.tolist(), strict=True))
     ]
     if known is not None:
         known.update(zip(letters, together, strict=True))
