@@ -10,8 +10,10 @@ The filters of the pipeline are relaxed (F1 0.1, F2 0.05, F3 0.01): the shortlis
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +32,8 @@ _EVERYTHING = 1e12
 # Bits that a gap costs when the ends of a stretch are chosen.
 _GAP_OPEN, _GAP_EXTEND = 4.0, 0.5
 _LETTERS = "ACGU"
+# Fewer regions are scored in one thread.
+_SIDE_BY_SIDE = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,15 +86,17 @@ class ProfileScorer:
 
     Args:
         seed: Seed of HMMER's calibration and stochastic traces.
+        threads: For scoring; what is found is the same for any number.
     """
 
-    def __init__(self, *, seed: int = 42) -> None:
+    def __init__(self, *, seed: int = 42, threads: int = 1) -> None:
         from pyhmmer import easel, plan7
 
         self._alphabet: RNA = easel.Alphabet.rna()
         self._background: Background[RNA] = plan7.Background(self._alphabet)
         self._builder = plan7.Builder(self._alphabet, architecture="hand", seed=seed)
         self._seed = seed
+        self._threads = threads
 
     def digitize(self, sequence: str) -> DigitalSequence[RNA]:
         """Returns a sequence (upper-case RNA with IUPAC codes) as HMMER sees it."""
@@ -160,15 +166,27 @@ class ProfileScorer:
             model: The profile.
             regions: Regions in their reading direction.
         """
+        numbered = list(enumerate(regions))
+        parts = [numbered[part :: self._threads] for part in range(self._threads)]
+        if len(numbered) < _SIDE_BY_SIDE or self._threads == 1:
+            found = self._scored(model, numbered)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                found = [stretch for part in pool.map(partial(self._scored, model), parts) for stretch in part]
+        found.sort(key=lambda s: (-s.bits, s.region, s.start))
+        return found
+
+    def _scored(self, model: Model, numbered: Sequence[tuple[int, DigitalSequence[RNA]]]) -> list[Stretch]:
+        """Returns the stretches of regions with their numbers; HMMER begins each with the same random numbers."""
         from pyhmmer import easel, plan7
 
         block = easel.DigitalSequenceBlock(self._alphabet)
-        for number, region in enumerate(regions):
+        for number, region in numbered:
             region.name = str(number)
             block.append(region)
         pipeline = plan7.Pipeline(
             self._alphabet,
-            self._background,
+            self._background.copy(),
             seed=self._seed,
             Z=1,
             domZ=1,
@@ -178,14 +196,13 @@ class ProfileScorer:
             F2=0.05,
             F3=0.01,
         )
-        found = [
+        # a search sets the profile to the length of each region
+        return [
             stretch
-            for hit in pipeline.search_hmm(model.optimized, block)
+            for hit in pipeline.search_hmm(model.optimized.copy(), block)
             for domain in hit.domains
             if (stretch := _stretch(domain, int(hit.name), model)) is not None
         ]
-        found.sort(key=lambda s: (-s.bits, s.region, s.start))
-        return found
 
 
 @contextmanager

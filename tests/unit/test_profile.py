@@ -154,3 +154,15 @@ def test_the_best_part_has_the_largest_sum_and_is_the_shortest_such(values: list
     # neither end can be taken in without loss
     assert values[start] > 0
     assert values[end - 1] > 0
+
+
+def test_any_number_of_threads_finds_the_same() -> None:
+    query = random_rna(60)
+    regions = [random_rna(40) + mutate(query, 0.2) + random_rna(90) for _ in range(250)]
+    found = []
+    for threads in (1, 3):
+        scorer = ProfileScorer(threads=threads)
+        stretches = scorer.score(scorer.single(query), [scorer.digitize(region) for region in regions])
+        found.append([(s.region, s.start, s.end, s.columns.tolist(), s.bits, s.log_pvalue) for s in stretches])
+    assert len(found[0]) > 200
+    assert found[0] == found[1]

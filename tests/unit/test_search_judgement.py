@@ -34,9 +34,13 @@ def hit(sequence: int, evalue: float) -> TargetHit:
     return TargetHit(sequence, False, 0, WIDTH, np.arange(WIDTH, dtype=np.int32), -log_pvalue, log_pvalue)
 
 
-@pytest.mark.parametrize(("most_rows", "looks"), [(2, [6]), (5, [6, 5])])
+@pytest.mark.parametrize(
+    ("most_rows", "most_doubtful", "looks"),
+    # the last: many are doubtful, so the first model, which could take more rows, is shown the best three
+    [(2, 9, [6]), (5, 9, [6, 5]), (2, 3, [6]), (5, 3, [3, 5])],
+)
 def test_a_model_of_all_the_rows_it_takes_looks_once_and_never_at_what_is_known(
-    monkeypatch: pytest.MonkeyPatch, most_rows: int, looks: list[int]
+    monkeypatch: pytest.MonkeyPatch, most_rows: int, most_doubtful: int, looks: list[int]
 ) -> None:
     # each look of the profile makes one more known; two are known from the first, and the list holds eight
     evalues = {number: 1e-9 if number < 2 else 1.0 for number in range(8)}
@@ -58,6 +62,7 @@ def test_a_model_of_all_the_rows_it_takes_looks_once_and_never_at_what_is_known(
     monkeypatch.setattr(covariance, "search", search)
     monkeypatch.setattr(covariance, "MOST_ROWS", most_rows)
     monkeypatch.setattr(judgement, "MOST_LOOKS", 2)
+    monkeypatch.setattr(judgement, "MOST_DOUBTFUL", most_doubtful)
     listed = Shortlist(tuple(Region(number, False, 0, WIDTH) for number in range(8)), np.arange(8), 8)
     nothing: Any = None
     targets: Any = Targets()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Times that the core may grow.
 MOST_LOOKS = 4
+# Doubtful hits of which a covariance model of few homologs is shown the best only.
+MOST_DOUBTFUL = 200
 # Members of a group are left out in so many parts.
 FOLDS = 3
 # Most members of a model: more cost time and change nothing.
@@ -89,8 +91,8 @@ class Judge:
             made.append(self._look(core, hits))
             # a covariance model takes no more rows than these: another one would say the same again
             if self._config.effort != "fast" and rows < covariance.MOST_ROWS:
+                look = self._cm_look(known, hits, listed, first=not rows)
                 rows = len(known)
-                look = self._cm_look(known, hits, listed)
                 made.append(look)
                 hits = best_of([*hits, *(hit for hit in look.hits if hit.log_pvalue <= self._limit)])
             values = judge(hits, made, threshold)
@@ -119,13 +121,22 @@ class Judge:
         regions = [self._around(hit) for hit in hits]
         return Look(tuple(members), tuple(score(self._scorer, model, self._letters, regions)))
 
-    def _cm_look(self, known: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist) -> Look:
-        """Returns what a covariance model of the best known hits finds where none of the known ones lies."""
+    def _cm_look(
+        self, known: Sequence[TargetHit], hits: Sequence[TargetHit], listed: Shortlist, *, first: bool
+    ) -> Look:
+        """Returns what a covariance model of the best known hits finds where none of the known ones lies.
+
+        Where the first model has few rows and many hits are doubtful, it looks at the best of these alone: they make
+        the model that looks at all.
+        """
         model = covariance.model_of(self._query, known, self._letters)
         self.cm = model or self.cm
         places = Places(known)
         doubtful = [self._around(hit) for hit in hits if hit not in places]
-        regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
+        if first and len(known) < covariance.MOST_ROWS and len(doubtful) > MOST_DOUBTFUL:
+            regions = doubtful[:MOST_DOUBTFUL]
+        else:
+            regions = [*doubtful, *covariance.unknown_regions(listed, hits)]
         found = covariance.search(model, regions, self._letters, threads=self._config.threads)
         return Look(tuple(known), tuple(found), "cm")
 

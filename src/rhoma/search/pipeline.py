@@ -80,7 +80,7 @@ def search(
     if len(query.tiles) > 1 and config.effort == "auto":
         # the structure of a stretch is a guess, and its covariance model takes twenty times as long as all else
         config = config.model_copy(update={"effort": "fast"})
-    scorer = ProfileScorer(seed=config.seed)
+    scorer = ProfileScorer(seed=config.seed, threads=config.threads)
     size = (config.database_size or database.size) * len(query.tiles)
     outcomes = [Rounds(tile, database, scorer, config, size).run() for tile in query.tiles]
     seconds: dict[str, float] = {}
