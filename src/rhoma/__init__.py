@@ -2,7 +2,8 @@
 
 Rooms, from the ground up; a room imports only lower ones:
 
-* ``errors``, ``artifacts``, ``manifest``, ``checksums``, ``tools``: errors, files that appear whole, external programs.
+* ``errors``, ``artifacts``, ``manifest``, ``checksums``, ``tools``, ``processes``: errors, files that appear whole,
+  external programs, tasks in processes of their own.
 * ``sequences``, ``shuffle``, ``kmers``, ``windows``, ``alignment``, ``hits``, ``evalue``: letters, null sequences,
   words, windows, rows and columns, hits, what scores are worth.
 * ``io``: each file format in one module.

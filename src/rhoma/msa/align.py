@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -24,6 +24,7 @@ from rhoma.msa.mafft import parse_aligned, unaligned_fasta
 from rhoma.msa.outputs import write_alignment
 from rhoma.msa.quality import Quality, format_quality, measure
 from rhoma.msa.select import fragments
+from rhoma.processes import Processes
 from rhoma.sequences import reverse_complement, safe_name
 from rhoma.structure import LONG
 
@@ -242,50 +243,67 @@ def align_batch(
         ToolError: a program is missing.
     """
     require("cm" if mafft is not None else config.aligner)
-    batch = _Batch(search, fasta, config, index)
-    workers = max(1, min(config.threads, len(batch.queries)))
-    each = max(1, config.threads // workers)
-
+    # also in this process, where what is wrong with the files becomes an error
+    queries = _Batch(search, fasta, config, index).queries
+    # an encoder is loaded once
+    workers = 1 if states is not None else max(1, min(config.threads, len(queries)))
     with artefact_directory(out, overwrite=_own(out)) as directory:
-
-        def one(query: Record) -> Quality | str:
-            start, homologs = batch.start(query)
-            place = directory / safe_name(query.id)
-            place.mkdir()
-            try:
-                return align_query(
-                    query,
-                    start,
-                    homologs,
-                    place,
-                    config,
-                    hits=batch.passing(query),
-                    mafft=mafft,
-                    states=states,
-                    threads=each,
-                )
-            except ToolError as error:
-                shutil.rmtree(place)
-                return f"could not be aligned: {error}"
-
+        threads = max(1, config.threads // workers)
+        make = partial(_aligning, search, fasta, directory, config, index=index, mafft=mafft, threads=threads)
+        apart: Processes[int, Quality | str] = Processes(workers, make, _killed)
+        here = make(states=states) if workers == 1 else None
+        numbers = range(len(queries))
         rows: list[Quality] = []
         failed: list[tuple[str, str]] = []
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(one, query) for query in batch.queries]
-            try:
-                for done, (query, future) in enumerate(zip(batch.queries, futures, strict=True), start=1):
-                    row = future.result()
-                    if isinstance(row, str):
-                        failed.append((query.id, row))
-                        logger.warning("%s %s", query.id, row)
-                    else:
-                        rows.append(row)
-                    if progress is not None:
-                        progress(done, len(futures))
-            except BaseException:
-                # What has not begun need not begin.
-                pool.shutdown(cancel_futures=True)
-                raise
+        done = map(here, numbers) if here is not None else apart.results(numbers)
+        try:
+            for query, row in zip(queries, done, strict=True):
+                if isinstance(row, str):
+                    shutil.rmtree(directory / safe_name(query.id))
+                    failed.append((query.id, row))
+                    logger.warning("%s %s", query.id, row)
+                else:
+                    rows.append(row)
+                if progress is not None:
+                    progress(len(rows) + len(failed), len(queries))
+        finally:
+            apart.close()
         write_failed(directory / FAILED, failed)
         (directory / "msa.tsv").write_text(format_quality(rows), encoding="utf-8")
     return rows
+
+
+def _aligning(
+    search: Path,
+    fasta: Path,
+    out: Path,
+    config: AlignConfig,
+    *,
+    index: Path | None,
+    mafft: Path | None,
+    threads: int,
+    states: States | None = None,
+) -> Callable[[int], Quality | str]:
+    """Returns what aligns the query of a number: its quality, or why it could not be aligned."""
+    batch = _Batch(search, fasta, config, index)
+
+    def align(number: int) -> Quality | str:
+        query = batch.queries[number]
+        start, homologs = batch.start(query)
+        place = out / safe_name(query.id)
+        # one that was killed half way is begun again
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        hits = batch.passing(query)
+        try:
+            return align_query(
+                query, start, homologs, place, config, hits=hits, mafft=mafft, states=states, threads=threads
+            )
+        except ToolError as error:
+            return f"could not be aligned: {error}"
+
+    return align
+
+
+def _killed(_number: int) -> str:
+    return "could not be aligned: the process was killed; it may need more memory"

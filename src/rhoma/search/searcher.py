@@ -16,12 +16,7 @@ it each of them would start the search anew.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -29,6 +24,7 @@ from rhoma import tools
 from rhoma.alignment import Alignment
 from rhoma.errors import ArtefactError, RhomaError
 from rhoma.manifest import check_model
+from rhoma.processes import Processes
 from rhoma.search.anchors import find_anchors
 from rhoma.search.config import SearchConfig
 from rhoma.search.database import Database
@@ -36,8 +32,7 @@ from rhoma.search.pipeline import SearchResult, search
 from rhoma.search.query import embed_queries, stored_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Mapping, Sequence
 
     from rhoma.io.m8 import Anchor
     from rhoma.models.embedder import Embedder
@@ -47,7 +42,6 @@ if TYPE_CHECKING:
     from rhoma.store import EmbeddingStore
 
 _Task = tuple["Record", "SearchConfig", "QueryVectors | None", "Sequence[Anchor]"]
-_database: Database | None = None
 
 
 class Searcher:
@@ -66,8 +60,7 @@ class Searcher:
         self.database = database
         self._embedder = embedder
         self._path = path
-        self._pool: ProcessPoolExecutor | None = None
-        self._workers = 0
+        self._processes: Processes[_Task, SearchResult] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -77,9 +70,9 @@ class Searcher:
 
     def close(self) -> None:
         """Ends the processes that have searched; a later search starts new ones."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        if self._processes is not None:
+            self._processes.close()
+            self._processes = None
 
     @classmethod
     def open(
@@ -150,12 +143,14 @@ class Searcher:
             for program in ("cmbuild", "cmsearch"):
                 tools.require(program)
         vectors = self._vectors(queries, store)
-        apart = min(config.threads, len(queries)) > 1 and self._path is not None
-        share = max(1, config.threads // len(queries)) if apart else config.threads
+        apart = None
+        if min(config.threads, len(queries)) > 1 and self._path is not None:
+            apart = self._apart(self._path, config.threads)
+        share = config.threads if apart is None else max(1, config.threads // len(queries))
         each = config.model_copy(update={"threads": share})
         tasks: list[_Task] = [(q, each, vectors[n], (anchors or {}).get(q.id, ())) for n, q in enumerate(queries)]
         results = []
-        for result in self._apart(tasks, config.threads) if apart else map(self._here, tasks):
+        for result in map(self._here, tasks) if apart is None else apart.results(tasks):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(queries))
@@ -185,39 +180,12 @@ class Searcher:
     def _here(self, task: _Task) -> SearchResult:
         return _searched(self.database, task)
 
-    def _apart(self, tasks: Sequence[_Task], workers: int) -> Iterator[SearchResult]:
-        """Gives the results of tasks, done in processes that open the index by themselves and live until `close`."""
-        futures = self._submit(tasks, workers)
-        try:
-            for number, future in enumerate(futures):
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    # one at a time, so that it is known which query it is that kills a process
-                    self.close()
-                    yield from map(self._alone, tasks[number:])
-                    return
-                yield result
-        except BaseException:
+    def _apart(self, path: Path, workers: int) -> Processes[_Task, SearchResult]:
+        """Returns the processes that search; they open the index by themselves and live until `close`."""
+        if self._processes is None or self._processes.workers != workers:
             self.close()
-            raise
-
-    def _submit(self, tasks: Sequence[_Task], workers: int) -> list[Future[SearchResult]]:
-        if workers != self._workers:
-            self.close()
-        if self._pool is None:
-            # no copy of this process: it has threads, which would not live on in the copy
-            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), partial(_open_here, self._path))
-            self._workers = workers
-        with _one_thread_each():
-            return [self._pool.submit(_search_there, task) for task in tasks]
-
-    def _alone(self, task: _Task) -> SearchResult:
-        try:
-            return self._submit([task], 1)[0].result()
-        except BrokenProcessPool:
-            self.close()
-            return _failed(task[0], "the process that searched it was killed; it may need more memory")
+            self._processes = Processes(workers, partial(_searching, path), _killed)
+        return self._processes
 
 
 def _opened(path: Path, model_sha256: str | None, device: Device = "cpu") -> Database:
@@ -243,31 +211,10 @@ def _failed(record: Record, reason: str) -> SearchResult:
     return SearchResult(record.id, [], alone, failure=reason)
 
 
-def _open_here(path: Path | None) -> None:
-    """Opens the index in a process of its own."""
-    global _database
-    if path is None:
-        raise ValueError("an index that has no path cannot be opened again")
-    _database = _opened(path, None)
+def _searching(path: Path) -> Callable[[_Task], SearchResult]:
+    """Returns what searches an index, opened in this process."""
+    return partial(_searched, _opened(path, None))
 
 
-def _search_there(task: _Task) -> SearchResult:
-    if _database is None:
-        raise RuntimeError("the index is not open in this process")
-    return _searched(_database, task)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Lets processes that are started inside use one thread of BLAS, OpenMP and polars each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def _killed(task: _Task) -> SearchResult:
+    return _failed(task[0], "the process that searched it was killed; it may need more memory")
