@@ -53,7 +53,7 @@ def add_copies(
             region
             for place, (_, by) in known.items()
             if by == source
-            for region in cut_region(Region(*place, *database.bounds(*place)), database.window)
+            for region in cut_region(Region(*place, *database.bounds(*place)), 2 * model.hmm.M)
         ]
         if regions:
             found += (

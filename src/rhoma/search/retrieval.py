@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rhoma.search.query import Tile
 
 # HMMER takes no target beyond 100,000 nt, and its time grows with the product of the lengths.
-LONGEST_REGION = 20_000
+LONGEST_REGION = 5_000
 # Questions that are asked at the same time.
 _TOGETHER = 16
 
