@@ -124,11 +124,11 @@ def test_what_the_rows_pair_together_is_kept_for_the_consensus() -> None:
     assert together > 0.9 * alone
 
 
-def test_the_same_rows_give_the_same_alignment_also_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_rows_give_the_same_alignment_also_in_portions_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     start = Alignment(tuple("abcde"), tuple(f"{row:-<30}" for row, _ in hairpins()))
     whole = structural_alignment(start)
     monkeypatch.setattr(structural, "_CELLS", 1)
-    assert structural_alignment(start).rows == whole.rows == structural_alignment(start).rows
+    assert structural_alignment(start).rows == whole.rows == structural_alignment(start, threads=3).rows
 
 
 @pytest.mark.parametrize(("length", "rows"), [(76, 32), (400, 19), (20_000, 1)])

@@ -146,7 +146,7 @@ def build(
     known: dict[str, NDArray[np.float64]] = {}
     first = start.keep(rows) if core is None else core
     if choice.aligner == "structural":
-        first = structural_alignment(first, known)
+        first = structural_alignment(first, known, threads=threads)
     elif choice.aligner == "embed":
         if states is None:
             raise InputError("the aligner 'embed' needs an encoder", remedy="name a model, or use another aligner")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,14 +91,10 @@ def covariation(
     letters = states(as_cells(alignment.rows[:MOST_ROWS]))
     columns = np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
     letters = letters[:, columns]
-    paired = set(pair_table(alignment.ss_cons))
     if len(np.unique(letters, axis=0)) < 3 or not _LOOP < len(columns) <= MOST_COLUMNS:
         return []
-    parents, branches = tree(letters)
-    ancestral = fitch(letters, parents)
-    changes = np.asarray([ancestral[child] != ancestral[parent] for child, parent in branches])
-    scores = statistic(letters)
-    evalues = _evalues(scores, _null_scores(letters, ancestral, branches, np.random.default_rng(seed)))
+    changes, scores, evalues = _tested(letters.tobytes(), letters.shape, seed)
+    paired = set(pair_table(alignment.ss_cons))
     found = []
     for i, j in zip(*np.triu_indices(len(columns), _LOOP), strict=True):
         pair = (int(columns[i]), int(columns[j]))
@@ -106,6 +103,21 @@ def covariation(
             score, evalue = float(scores[i, j]), float(evalues[i, j])
             found.append(CovaryingPair(*pair, pair in paired, score, evalue, count, power(count), theirs.get(pair)))
     return found
+
+
+# the same letters are asked twice: for their structure, and with it
+@lru_cache(maxsize=1)
+def _tested(
+    letters: bytes, shape: tuple[int, ...], seed: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Returns what does not depend on the structure: (branches, columns) changes; scores and E-values of all pairs."""
+    leaves = np.frombuffer(letters, dtype=np.uint8).reshape(shape)
+    parents, branches = tree(leaves)
+    ancestral = fitch(leaves, parents)
+    changes = np.asarray([ancestral[child] != ancestral[parent] for child, parent in branches])
+    scores = statistic(leaves)
+    evalues = _evalues(scores, _null_scores(leaves, ancestral, branches, np.random.default_rng(seed)))
+    return changes, scores, evalues
 
 
 def power(substitutions: int) -> float:

@@ -8,6 +8,7 @@ aligned too match better. All posteriors together make the multiple alignment (:
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -77,13 +78,16 @@ def letter_scores(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[
     return np.asarray(_RIBOSUM[left[:, :, None], right[:, None, :]] + _MATCH)
 
 
-def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float64]] | None = None) -> Alignment:
+def structural_alignment(
+    alignment: Alignment, known: dict[str, NDArray[np.float64]] | None = None, *, threads: int = 1
+) -> Alignment:
     """Returns the rows of an alignment, aligned anew; its time grows with the squares of rows and nucleotides.
 
     Args:
         alignment: At least two rows, each with a letter.
         known: Pair probabilities of single sequences, as :func:`rhoma.msa.consensus.fold` reads them, to be filled
             with what the sequences have together.
+        threads: For pairs of sequences; the result is the same for any number.
     """
     from scipy.ndimage import binary_dilation
 
@@ -92,7 +96,7 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
     pairs = list(combinations(range(len(letters)), 2))
     codes = letter_codes(letters)
     alone = _stacked(lengths, [pair_probabilities(text) for text in letters])
-    first = _pairwise(codes, lengths, pairs, alone, None)
+    first = _pairwise(codes, lengths, pairs, alone, None, threads)
     others = _carried(codes, lengths, pairs, alone, first)
     able = alone > _IMPROBABLE
     for found, pairs_of_others in zip(able, others > _LEAST, strict=True):
@@ -103,7 +107,7 @@ def structural_alignment(alignment: Alignment, known: dict[str, NDArray[np.float
     ]
     if known is not None:
         known.update(zip(letters, together, strict=True))
-    matches = _pairwise(codes, lengths, pairs, _stacked(lengths, together), first)
+    matches = _pairwise(codes, lengths, pairs, _stacked(lengths, together), first, threads)
     return placed(alignment, align(lengths.tolist(), pairs, matches))
 
 
@@ -116,9 +120,9 @@ def _stacked(lengths: NDArray[np.int64], probabilities: Sequence[NDArray[np.floa
     return found
 
 
-def portions(count: int, size: int) -> Iterator[slice]:
-    """Yields slices of so many pairs of sequences that their cells are worked on at once."""
-    step = max(1, _CELLS // size**2)
+def portions(count: int, size: int, parts: int = 1) -> Iterator[slice]:
+    """Yields slices of so many pairs of sequences that their cells are worked on at once, at least ``parts``."""
+    step = max(1, min(_CELLS // size**2, -(-count // parts)))
     yield from (slice(a, b) for a, b in pairwise([*range(0, count, step), count]))
 
 
@@ -128,6 +132,7 @@ def _pairwise(
     pairs: Sequence[tuple[int, int]],
     probabilities: NDArray[np.float32],
     earlier: NDArray[np.float32] | None,
+    threads: int,
 ) -> NDArray[np.float32]:
     """Returns the posteriors of all pairs of sequences, shape (pairs, longest, longest).
 
@@ -137,6 +142,7 @@ def _pairwise(
         pairs: Of sequences.
         probabilities: Of base pairs, shape (rows, longest, longest).
         earlier: Posteriors that tell which partners are aligned.
+        threads: For portions of the pairs.
     """
     opening, closing = np.triu(probabilities).sum(axis=2), np.tril(probabilities).sum(axis=2)
     features = np.stack(
@@ -150,7 +156,8 @@ def _pairwise(
     size = codes.shape[1]
     partners = [] if earlier is None else [_sparse(matrix) for matrix in probabilities]
     found = np.empty((len(pairs), size, size), dtype=np.float32)
-    for part in portions(len(pairs), size):
+
+    def fill(part: slice) -> None:
         a, b = np.asarray(pairs[part]).T
         scores = letter_scores(codes[a], codes[b])
         scores += features[a] @ features[b].transpose(0, 2, 1)
@@ -159,6 +166,9 @@ def _pairwise(
                 stacked = (partners[left] @ _sparse(match) @ partners[right]).tocoo()
                 place[stacked.row, stacked.col] += _STACKED * np.sqrt(stacked.data)
         found[part] = posteriors(SCALE * scores, lengths[a], lengths[b])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, portions(len(pairs), size, threads)))
     return found
 
 
