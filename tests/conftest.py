@@ -22,6 +22,9 @@ settings.load_profile("rhoma")
 
 # fixtures of tests/pipeline that many tests share, and the group of these tests: one needs both the demo and Slurm
 SHARED_RUNS = {"demo": "demo", "slurm": "demo", "verdicts": "verdicts"}
+# The longest tests. A test that shares nothing is dealt out after those that do, in the order of collection: no worker
+# should begin one of these when the other has nothing left.
+LONGEST = ("test_a_small_training_makes_a_bundle_and_measures_it", "test_the_quick_benchmark")
 RFAM_FILES = ("members.fa.gz", "seed.sto.gz", "families.tsv")
 
 
@@ -42,7 +45,8 @@ def _group(item: pytest.Item) -> str | None:
 # a wrapper begins before the hook of pytest-xdist that reads the groups
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Groups the tests, and skips, with a reason, what this machine has no program or no data for."""
+    """Groups and orders the tests, and skips, with a reason, what this machine has no program or no data for."""
+    items.sort(key=lambda item: not item.name.startswith(LONGEST))
     for item in items:
         group = _group(item)
         if group is not None:
