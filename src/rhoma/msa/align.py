@@ -225,7 +225,8 @@ def align_batch(
     """Writes ``<out>/<safe name>/`` of every query and ``<out>/msa.tsv``; returns its rows, in query order.
 
     A query on which a program fails is a row of ``<out>/failed.tsv`` in place of that. One without homologs gets all
-    its files too: the alignment is the query alone, with its own predicted structure.
+    its files too: the alignment is the query alone, with its own predicted structure. Of several threads each is a
+    process, which reads the calling script again: that needs its ``if __name__ == "__main__"``.
 
     Args:
         search: output directory of a search: ``hits.tsv`` and ``alignments/<safe name>.sto``.
@@ -259,7 +260,7 @@ def align_batch(
         try:
             for query, row in zip(queries, done, strict=True):
                 if isinstance(row, str):
-                    shutil.rmtree(directory / safe_name(query.id))
+                    shutil.rmtree(directory / safe_name(query.id), ignore_errors=True)
                     failed.append((query.id, row))
                     logger.warning("%s %s", query.id, row)
                 else:
