@@ -111,3 +111,13 @@ class ToyEmbedder:
 def toy_embedder() -> ToyEmbedder:
     """Returns an Embedder (window 128, stride 64, dimension 64) that is deterministic and needs no files."""
     return ToyEmbedder()
+
+
+@pytest.fixture
+def crashing_cmbuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts a cmbuild on PATH that aborts, as Infernal's does where one of its assertions fails."""
+    program = tmp_path / "crashing" / "cmbuild"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'Assertion failed' >&2\nkill -ABRT $$\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")

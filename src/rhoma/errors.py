@@ -99,6 +99,10 @@ class ToolError(RhomaError):
         super().__init__(_message(problem, [tool], remedy))
 
 
+class ToolCrashError(ToolError):
+    """An external program has aborted or reached for memory that is not its own: a fault of its, with this input."""
+
+
 class DeviceError(RhomaError):
     """A device was asked for that this machine does not have."""
 

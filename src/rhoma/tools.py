@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rhoma.errors import ToolError
+from rhoma.errors import ToolCrashError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,8 @@ _VERSION_ARGUMENTS = {
     **dict.fromkeys([name for name, (package, _) in _PACKAGES.items() if package in ("infernal", "hmmer")], ["-h"]),
 }
 _REPORTED_LINES = 8
+# SIGABRT and SIGSEGV, of a program and of a shell around it.
+_CRASHES = (-6, -11, 134, 139)
 # Bytes: with less room on a disk, many programs fail for that and do not say so.
 _LITTLE_ROOM = 64 * 2**20
 
@@ -68,7 +70,8 @@ def run(
         env: the whole environment, when it is not to be this process's.
 
     Raises:
-        ToolError: the program is missing, has failed (with the last lines it wrote, and a word where its disk is
+        ToolCrashError: the program has crashed.
+        ToolError: it is missing, has failed (with the last lines it wrote, and a word where its disk is
             nearly full) or has run past the limit.
     """
     program = str(args[0])
@@ -91,7 +94,8 @@ def run(
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_REPORTED_LINES:]
         problem = f"failed with exit status {done.returncode}"
         text = problem + (": " + " | ".join(line.strip() for line in said) if said else "")
-        raise ToolError(program, text, remedy=_room(cwd or Path.cwd()))
+        kind = ToolCrashError if done.returncode in _CRASHES else ToolError
+        raise kind(program, text, remedy=_room(cwd or Path.cwd()))
     return done
 
 

@@ -134,3 +134,16 @@ def test_a_profile_of_one_row_aligns_whole_sequences() -> None:
     assert isinstance(start, Alignment)
     assert [ungapped(row) for row in start.rows] == ["GGGCGAAAGCCCAAGG", "UUGGGCGAAAGCCAAGGAA"]
     assert start.rf.count("x") == 16
+
+
+@pytest.mark.usefixtures("crashing_cmbuild")
+@pytest.mark.parametrize("aligner", ["cm", "structural"])
+def test_rows_on_which_cmbuild_crashes_keep_their_alignment_and_structure(aligner: str) -> None:
+    records = homologs(8, np.random.default_rng(3))
+    built = made(records, aligner=aligner)
+    assert [ungapped(row) for row in built.alignment.rows] == [record.sequence for record in records]
+    assert len(pair_table(built.alignment.ss_cons)) >= STEM - 1
+    assert built.model == ""
+    assert built.method == {"cm": "profile"}.get(aligner, aligner)
+    assert "cmbuild: failed with exit status" in built.reason
+    assert any(warning.startswith("no covariance model: cmbuild: failed") for warning in built.warnings)

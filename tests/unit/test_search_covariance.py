@@ -91,6 +91,14 @@ def test_without_a_pair_there_is_no_model(letters: Letters) -> None:
     assert covariance.search("", [Region(0, False, 0, 30)], letters) == []
 
 
+@pytest.mark.usefixtures("crashing_cmbuild")
+def test_where_cmbuild_crashes_there_is_no_model_and_a_word_of_it(
+    letters: Letters, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert covariance.model_of(QUERY, [middle(0), middle(1)], letters) == ""
+    assert "3 rows have no covariance model: cmbuild: failed" in caplog.text
+
+
 def test_neither_strand_of_what_is_known_is_looked_at_again() -> None:
     """The other strand of a helix scores too: a homolog that was known came back as its own shadow."""
     places = [Region(0, False, 0, 90), Region(0, True, -90, 0), Region(0, True, -300, -200), Region(1, True, -90, 0)]

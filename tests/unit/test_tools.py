@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rhoma import tools
-from rhoma.errors import ToolError
+from rhoma.errors import ToolCrashError, ToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,16 @@ def test_input_environment_and_failures():
         tools.run([sys.executable, "-c", "import sys; sys.stderr.write('first\\nlast\\n'); sys.exit(3)"])
     with pytest.raises(ToolError, match=r"did not end within 0.2 seconds"):
         tools.run([sys.executable, "-c", "import time; time.sleep(30)"], timeout=0.2)
+
+
+@pytest.mark.parametrize("signal", ["ABRT", "SEGV"])
+def test_a_program_that_crashes(signal: str):
+    for command in (f"kill -{signal} $$", f"sh -c 'kill -{signal} $$'; exit $?"):
+        with pytest.raises(ToolCrashError, match="failed with exit status"):
+            tools.run(["sh", "-c", command])
+    with pytest.raises(ToolError) as caught:
+        tools.run(["sh", "-c", "exit 1"])
+    assert not isinstance(caught.value, ToolCrashError)
 
 
 def test_a_program_that_fails_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

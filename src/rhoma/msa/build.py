@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
-from rhoma.errors import InputError, ToolError
+from rhoma.errors import InputError, ToolCrashError, ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
 from rhoma.msa.consensus import INFORMED, fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
@@ -75,7 +75,8 @@ class Built:
 
     Attributes:
         alignment: the query first; with structure (and pseudoknots), reference line and the line ``cov``.
-        model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt.
+        model: text of the covariance model, as ``cmbuild`` makes it from this alignment; empty above 3,000 nt, and
+            where ``cmbuild`` crashes.
         method: ``cm``, ``structural+cm``, ``embed+cm``, ``linsi+cm``, ``xinsi+cm``, what stands before the plus where
             no model could align, ``profile`` for ``cm`` then, and ``single`` for the query alone.
         reason: why this aligner.
@@ -162,12 +163,12 @@ def build(
             refined = _refine(annotate(first, folded), config.rounds, folded, threads)
             whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
     except ToolError as error:
-        if error.tool != "cmalign":
+        if error.tool != "cmalign" and not isinstance(error, ToolCrashError):
             raise
-        # A matrix too large or a run too long: the alignment at hand stays.
+        # A matrix too large, a run too long, a crash: the alignment at hand stays.
         kept = first if len(rows) == len(start.rows) else start
         at_hand = "profile" if choice.aligner == "cm" or kept is start else choice.aligner
-        return _finished(annotate(kept, fold), name, at_hand, f"{choice.reason}; cmalign: {error.problem}", length)
+        return _finished(annotate(kept, fold), name, at_hand, f"{choice.reason}; {error.tool}: {error.problem}", length)
     method = "cm" if choice.aligner == "cm" else f"{choice.aligner}+cm"
     return _finished(whole, name, method, choice.reason, length)
 
@@ -205,8 +206,13 @@ def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
 
 def _finished(alignment: Alignment, name: str, method: str, reason: str, length: int) -> Built:
     """Returns the alignment with its model, evidence and warnings."""
-    model = infernal.build(alignment, name=name) if length <= LONGEST_MODEL else ""
     said: list[str] = []
+    model = ""
+    if length <= LONGEST_MODEL:
+        try:
+            model = infernal.build(alignment, name=name)
+        except ToolCrashError as error:
+            said.append(f"no covariance model: {error}")
     theirs: dict[tuple[int, int], float] | None = None
     try:
         theirs = rscape_pairs(alignment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from rhoma import infernal
 from rhoma.alignment import Alignment, lay_out, whole_row
+from rhoma.errors import ToolCrashError
 from rhoma.evalue import cm_log_pvalue
 from rhoma.search.scoring import TargetHit, best_of
 from rhoma.sequences import repetition
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from rhoma.search.retrieval import Region, Shortlist
     from rhoma.search.scoring import Letters
+
+logger = logging.getLogger(__name__)
 
 # Nucleotides of targets that a model is shown, the best of the list first.
 MOST_LETTERS = 500_000
@@ -61,12 +65,19 @@ def model_of(query: str, members: Sequence[TargetHit], letters: Letters | None) 
 
 
 def model_of_rows(rows: tuple[str, ...], query: str) -> str:
-    """Returns the covariance model of rows of one column a position of the query; empty where no base pair is found."""
+    """Returns the covariance model of rows of one column a position of the query.
+
+    It is empty where no base pair is found, and where cmbuild crashes, which is told: the search goes on without.
+    """
     structure = fold_consensus(rows)
     if "(" not in structure:
         return ""
     names = tuple(str(number) for number in range(len(rows)))
-    return infernal.build(Alignment(names, rows, structure, query), name="query", options=_DRAFT)
+    try:
+        return infernal.build(Alignment(names, rows, structure, query), name="query", options=_DRAFT)
+    except ToolCrashError as error:
+        logger.warning("%d rows have no covariance model: %s", len(rows), error)
+        return ""
 
 
 def unknown_regions(listed: Shortlist, known: Iterable[TargetHit]) -> list[Region]:
