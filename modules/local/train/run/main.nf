@@ -18,7 +18,7 @@ process TRAIN_RUN {
     output:
     path 'encoder', emit: bundle
     tuple val("${task.process}"), val('rhoma'), eval('python3 -c "import rhoma; print(rhoma.__version__)"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\"torch\"))"'), topic: versions
+    tuple val("${task.process}"), val('torch'), eval("python3 -c \"from importlib.metadata import version; print(version('torch'))\""), topic: versions
 
     script:
     def args = task.ext.args ?: ''
