@@ -25,7 +25,7 @@ on seeds of the encoder's training families; ``--split`` takes those of its vali
 :func:`rhoma.msa.covariation.power`. ``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt
 and 5,000 of 72 nt from the models of tRNA, tmRNA and 5S rRNA seeds by cmemit, from unaligned rows to model and
 evidence. ``deep`` searches (``rhoma search``) with one member of a family in a database of 5,000 relatives, its members
-and copies of them of which 15 % of the letters are substituted, and prints rows, Neff and seconds.
+and copies of them of which 15 % of the letters are substituted, and prints hits, rows, Neff and seconds.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def deep(args: argparse.Namespace) -> None:
         wall, cpu = time.perf_counter() - began, sum(os.times()[:4]) - used
         row = read_quality(work / "out" / "msa.tsv")[0]
     pairs = f"{row.significant} of {row.pairs} pairs significant"
-    cells = [args.relatives, row.homologs, row.method, f"neff {row.neff:.1f}", pairs]
+    cells = [args.relatives, f"{row.hits} hits", f"{row.homologs} rows", row.method, f"neff {row.neff:.1f}", pairs]
     print(*cells, f"{wall:.1f} s", f"{cpu:.1f} CPU-s", sep="\t")
 
 

@@ -24,16 +24,15 @@ Result = TypeVar("Result")
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 # what this process does with a task, in a process of Processes
-_work: Callable[[Any], Any] | None = None
+_work: Callable[[Any], Any]
 
 
 class Processes(Generic[Task, Result]):
-    """Processes that wait for tasks until they are closed; they start with the first.
+    """Processes that wait for tasks until they are closed; they start with the first. One is this process itself.
 
     Args:
-        workers: How many; each has one thread of BLAS and OpenMP.
-        make: Returns, in each process, what does a task; can be pickled. An error of its own is taken for a process
-            that was killed, so what may be wrong is looked at before.
+        workers: How many; of several each has one thread of BLAS and OpenMP.
+        make: Returns, in each process, what does a task; of several it is pickled. What it raises each task raises.
         killed: Returns the result of a task whose process was killed.
     """
 
@@ -57,6 +56,9 @@ class Processes(Generic[Task, Result]):
         Raises:
             Exception: What a task raises, or giving its result; the processes are then closed.
         """
+        if self.workers == 1:
+            yield from map(self._make(), tasks)
+            return
         futures = self._submit(tasks, self.workers)
         try:
             for number, future in enumerate(futures):
@@ -91,7 +93,10 @@ class Processes(Generic[Task, Result]):
 def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _work
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work = make()
+    try:
+        _work = make()
+    except Exception as error:  # noqa: BLE001 (a process that cannot begin would be taken for one that was killed)
+        _work = partial(_raise, error)
 
 
 def _end_with_parent() -> None:
@@ -102,9 +107,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _raise(error: Exception, _task: object) -> None:
+    raise error
+
+
 def _do(task: Any) -> Any:
-    if _work is None:
-        raise RuntimeError("this process has not begun")
     return _work(task)
 
 

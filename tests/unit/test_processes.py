@@ -33,6 +33,9 @@ def square(number):
 def squaring():
     return square
 
+def refusing():
+    raise InputError("cannot begin")
+
 def lost(number):
     return -number, 0
 """
@@ -82,6 +85,17 @@ def test_errors_arrive_as_they_were(squares: Any) -> None:
     processes = Processes(2, squares.squaring, squares.lost)
     with pytest.raises(InputError, match="record number 99: is too large"):
         list(processes.results([1, 99, 2]))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_cannot_begin_is_an_error_and_no_kill(squares: Any, workers: int) -> None:
+    with pytest.raises(InputError, match="cannot begin"):
+        list(Processes(workers, squares.refusing, squares.lost).results([1, 2]))
+
+
+def test_one_process_is_this_one(squares: Any) -> None:
+    processes = Processes(1, squares.squaring, squares.lost)
+    assert list(processes.results([2, 3])) == [(4, os.getpid()), (9, os.getpid())]
 
 
 @pytest.mark.usefixtures("squares")

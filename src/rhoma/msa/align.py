@@ -244,21 +244,19 @@ def align_batch(
         ToolError: a program is missing.
     """
     require("cm" if mafft is not None else config.aligner)
-    # also in this process, where what is wrong with the files becomes an error
-    queries = _Batch(search, fasta, config, index).queries
+    queries, _ = read_fasta(fasta, skip="short")
     # an encoder is loaded once
     workers = 1 if states is not None else max(1, min(config.threads, len(queries)))
+    threads = max(1, config.threads // workers)
     with artefact_directory(out, overwrite=_own(out)) as directory:
-        threads = max(1, config.threads // workers)
-        make = partial(_aligning, search, fasta, directory, config, index=index, mafft=mafft, threads=threads)
+        make = partial(
+            _aligning, search, fasta, directory, config, index=index, mafft=mafft, states=states, threads=threads
+        )
         apart: Processes[int, Quality | str] = Processes(workers, make, _killed)
-        here = make(states=states) if workers == 1 else None
-        numbers = range(len(queries))
         rows: list[Quality] = []
         failed: list[tuple[str, str]] = []
-        done = map(here, numbers) if here is not None else apart.results(numbers)
         try:
-            for query, row in zip(queries, done, strict=True):
+            for query, row in zip(queries, apart.results(range(len(queries))), strict=True):
                 if isinstance(row, str):
                     shutil.rmtree(directory / safe_name(query.id), ignore_errors=True)
                     failed.append((query.id, row))
@@ -282,8 +280,8 @@ def _aligning(
     *,
     index: Path | None,
     mafft: Path | None,
+    states: States | None,
     threads: int,
-    states: States | None = None,
 ) -> Callable[[int], Quality | str]:
     """Returns what aligns the query of a number: its quality, or why it could not be aligned."""
     batch = _Batch(search, fasta, config, index)
