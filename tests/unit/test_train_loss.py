@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from rhoma.train.loss import HomologyLoss, related_pairs  # noqa: E402
+from rhoma.train.loss import HomologyLoss, RankLoss, make_loss, related  # noqa: E402
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 3, 4]
 CLANS = [0, 0, 0, 0, 0, 1, 1, 2, 3]
@@ -50,14 +50,9 @@ def test_loss_is_what_loops_give(clan: str, temperature: float) -> None:
 
 def test_the_three_meanings_of_clan_mates() -> None:
     def pairs(clan: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-        one, two, three, four = related_pairs(
-            torch.tensor(LABELS),
-            torch.tensor(CLANS),
-            clan,  # type: ignore[arg-type]
-        )
-        return set(zip(one.tolist(), two.tolist(), strict=True)), set(
-            zip(three.tolist(), four.tolist(), strict=True)
-        )  # fmt: skip
+        masks = related(torch.tensor(LABELS), torch.tensor(CLANS), clan)  # type: ignore[arg-type]
+        positive, negative = ({(int(i), int(j)) for i, j in torch.nonzero(mask)} for mask in masks)
+        return positive, negative
 
     mates = {(i, j) for i in range(3) for j in (3, 4)} | {(j, i) for i in range(3) for j in (3, 4)}
     positive, negative = pairs("ignore")
@@ -68,9 +63,46 @@ def test_the_three_meanings_of_clan_mates() -> None:
     assert not positive & negative
 
 
-def test_negatives_alone_give_no_gradient() -> None:
+@pytest.mark.parametrize("clan", ["ignore", "positive", "negative"])
+def test_the_loss_of_ranks_counts_strangers_above_relatives(clan: str) -> None:
+    vectors = np.random.default_rng(2).standard_normal((len(LABELS), 6))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    terms = []
+    for anchor, one in enumerate(LABELS):
+        strangers, relatives = [], []
+        for other, two in enumerate(LABELS):
+            mates = one != two and CLANS[anchor] == CLANS[other]
+            if other != anchor and (one == two or (mates and clan == "positive")):
+                relatives.append(other)
+            elif other != anchor and (not mates or clan == "negative"):
+                strangers.append(other)
+        score = vectors @ vectors[anchor]
+        terms += [math.log(1 + 10 * sum(score[s] > score[r] for s in strangers)) for r in relatives]
+    # sigmoids so narrow are steps
+    loss = RankLoss(1e-9, clan)(  # type: ignore[arg-type]
+        torch.from_numpy(vectors), torch.tensor(LABELS), torch.tensor(CLANS)
+    )
+    assert float(loss) == pytest.approx(sum(terms) / len(terms), rel=1e-6)
+
+
+def test_the_loss_of_ranks_falls_along_its_gradient() -> None:
+    vectors = torch.randn(len(LABELS), 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    labels, clans, loss = torch.tensor(LABELS), torch.tensor(CLANS), make_loss("ranks", 0.05, "ignore")
+    losses = []
+    for _ in range(50):
+        vectors = torch.nn.functional.normalize(vectors.detach(), dim=1).requires_grad_()
+        value = loss(vectors, labels, clans)
+        losses.append(float(value))
+        (gradient,) = torch.autograd.grad(value, vectors)
+        vectors = vectors - 0.05 * gradient
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("kind", ["contrastive", "ranks"])
+def test_negatives_alone_give_no_gradient(kind: str) -> None:
     vectors = torch.randn(4, 3, requires_grad=True)
-    value = HomologyLoss(0.1, "ignore")(vectors, torch.arange(4), torch.arange(4))
+    loss = make_loss(kind, 0.1, "ignore")  # type: ignore[arg-type]
+    value = loss(vectors, torch.arange(4), torch.arange(4))
     value.backward()
     assert value.item() == 0
     assert vectors.grad is None or not vectors.grad.any()

@@ -25,7 +25,8 @@ class TrainConfig(BaseModel):
         hard: share of families whose views are chosen to share few 6-mers.
         nearest: share of the families of a step that are drawn from those nearest to another one of the step, by
             4-mers, and of another clan: the negatives that are hardest to tell apart.
-        temperature: of the contrastive loss.
+        loss: contrastive, or ranks: how many strangers score higher than each relative.
+        temperature: of the contrastive loss; the loss of ranks counts a stranger by a sigmoid of this width in cosine.
         learning_rate: the largest.
         weight_decay: of AdamW, for matrices.
         warmup: share of the steps in which the learning rate rises; afterwards it falls as a cosine.
@@ -53,6 +54,7 @@ class TrainConfig(BaseModel):
     clan: Literal["ignore", "positive", "negative"] = "ignore"
     hard: float = Field(default=0.5, ge=0, le=1)
     nearest: float = Field(default=0.5, ge=0, lt=1)
+    loss: Literal["contrastive", "ranks"] = "contrastive"
     temperature: float = Field(default=0.07, gt=0)
     learning_rate: float = Field(default=1e-3, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from rhoma.errors import DeviceMemoryError
 from rhoma.train.checkpoint import load_checkpoint, restore, save_checkpoint, trained_state
 from rhoma.train.distributed import world
-from rhoma.train.loss import HomologyLoss
+from rhoma.train.loss import make_loss
 from rhoma.train.precision import autocast
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rhoma.models.network import HomologyNetwork
     from rhoma.train.auxiliary import Auxiliary
     from rhoma.train.config import Precision, TrainConfig
+    from rhoma.train.loss import HomologyLoss, RankLoss
     from rhoma.train.sampler import Batch, Sampler
 
 
@@ -58,13 +59,13 @@ def embed_views(
 
 def backward(
     network: HomologyNetwork,
-    loss: HomologyLoss,
+    loss: HomologyLoss | RankLoss,
     batch: Batch,
     config: TrainConfig,
     extra: Callable[[], Tensor] | None = None,
     forward: Callable[[TokenBatch], Tensor] | None = None,
 ) -> float:
-    """Return the contrastive loss of `batch` after adding its gradient to the network's parameters.
+    """Return the loss of `batch` after adding its gradient to the network's parameters.
 
     Under torch.distributed every rank embeds its slice of the batch and the vectors are gathered with
     gradients, so the summed gradient is that of one process with the whole batch. With `micro_batch` the vectors
@@ -114,7 +115,7 @@ def backward(
 def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
     """Replace every gradient by its mean over the ranks.
 
-    Every rank back-propagated the same contrastive loss and `all_gather` summed the copies, so the mean is the
+    Every rank back-propagated the same loss and `all_gather` summed the copies, so the mean is the
     gradient of one process.
     """
     _, ranks = world()
@@ -186,7 +187,7 @@ def train(
         group = groups.setdefault((share, decayed), {"params": [], "weight_decay": decay, "share": share})
         group["params"].append(p)
     optimizer = torch.optim.AdamW(list(groups.values()), lr=config.learning_rate, betas=(0.9, 0.98))
-    loss = HomologyLoss(config.temperature, config.clan)
+    loss = make_loss(config.loss, config.temperature, config.clan)
     log, best = load_checkpoint(out, network, optimizer, config, auxiliary)
     since_best = _since_best(log)
     rank, _ = world()

@@ -23,7 +23,7 @@ from rhoma.train.factory import begin_with, make_network, read_network, whitened
 from rhoma.train.folds import Folds
 from rhoma.train.loop import train
 from rhoma.train.lora import merge_adapters
-from rhoma.train.loss import HomologyLoss
+from rhoma.train.loss import make_loss
 from rhoma.train.model_card import best_figures, curve, log_table, model_card, read_log
 from rhoma.train.sampler import Sampler
 from rhoma.train.schema import commented_yaml
@@ -62,7 +62,7 @@ class Validate:
             background=min(1500, 20 * len(negatives)),
         )
         self.batch = Sampler(families, config.train).batch(0)
-        self.loss = HomologyLoss(config.train.temperature, config.train.clan)
+        self.loss = make_loss(config.train.loss, config.train.temperature, config.train.clan)
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
         """Return the figures; `score` selects the model. The network's whitening is fitted on the way."""
