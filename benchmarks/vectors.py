@@ -127,7 +127,7 @@ class Measured:
         self.config = resolve(file=bundle / SETTINGS)
         data = Data(rfam, {row.family: row.split for row in read_split(bundle / "split.tsv")}, "")
         self.families, self.held_out = (data.load(which, self.config) for which in ("train", "validation"))
-        self.window = self.config.train.augment.window
+        self.window, self.views = self.config.index_window(), self.config.train.augment.window
         self.decoys = decoys
         self.validation = self.with_windows(self.window, self.config.stride)
 
@@ -136,9 +136,9 @@ class Measured:
         hard = {"flanks": (100, 600), "decoys": self.decoys, "per_family": 5} if self.decoys else {}
         return Validation(self.held_out, self.families, window=window, stride=stride, **hard)
 
-    def vectors(self, network: Any, validation: Validation, window: int) -> list[Array]:
+    def vectors(self, network: Any, validation: Validation) -> list[Array]:
         """Return the head's vectors of the background, and of the validation's query and target windows."""
-        texts = (background_windows(self.families, window), validation.query_windows, validation.target_windows)
+        texts = (background_windows(self.families, self.views), validation.query_windows, validation.target_windows)
         return [embed_sequences(network, text, network.learned) for text in texts]
 
     def figures(self, vectors: list[Array], power: float, axes: int, validation: Validation | None = None) -> Any:
@@ -153,7 +153,7 @@ def shown(figures: Any) -> str:
 
 def powers(measured: Measured) -> None:
     """Print the figures of other powers and numbers of axes."""
-    vectors = measured.vectors(measured.network, measured.validation, measured.window)
+    vectors = measured.vectors(measured.network, measured.validation)
     print("axes\tpower\t" + "\t".join(FIGURES))
     for axes in (512, 640, 768, 1024, 1280):
         for power in (0.0, 0.25, 0.5, 0.7, 0.85, 1.0) if axes == measured.config.whitened else (measured.config.power,):
@@ -169,7 +169,7 @@ def untrained(measured: Measured, draws: int) -> None:
     power, axes, config = measured.config.power, measured.config.whitened, measured.config
 
     def row(network: Any) -> Any:
-        return measured.figures(measured.vectors(network, measured.validation, measured.window), power, axes)
+        return measured.figures(measured.vectors(network, measured.validation), power, axes)
 
     print("network\t" + "\t".join(FIGURES))
     trained = row(measured.network)
@@ -191,7 +191,7 @@ def windows(measured: Measured) -> None:
     print("window\tstride\ttarget_windows\t" + "\t".join(FIGURES))
     for window, stride in ((96, 48), (128, 48), (128, 64), (128, 96), (160, 80), (192, 96)):
         validation = measured.with_windows(window, stride)
-        figures = measured.figures(measured.vectors(measured.network, validation, window), power, axes, validation)
+        figures = measured.figures(measured.vectors(measured.network, validation), power, axes, validation)
         print(f"{window}\t{stride}\t{len(validation.target_windows)}\t{shown(figures)}", flush=True)
 
 
@@ -205,7 +205,7 @@ def index(measured: Measured, count: int) -> None:
         table = tile([len(text)], measured.window, measured.config.stride)
         drawn += [text[a:b] for a, b in zip(table.start.tolist(), table.end.tolist(), strict=True)]
     asked = measured.validation.query_windows
-    texts = (background_windows(measured.families, measured.window), asked, drawn[:count])
+    texts = (background_windows(measured.families, measured.views), asked, drawn[:count])
     vectors = [embed_sequences(measured.network, text, measured.network.learned) for text in texts]
     picked = np.sort(rng.choice(len(asked), size=min(200, len(asked)), replace=False))
     axes = measured.config.whitened

@@ -64,7 +64,7 @@ def test_resolved_settings_come_back(tmp_path: Path) -> None:
         ("train: {stepz: 3}", "train.stepz"),
         ("train: {stepz: 3}", "did you mean train.steps"),
         ("train: {augment: {windows: 3}}", "in train.augment there are window, substitutions"),
-        ("windows: 3", r"did you mean train.augment.window\? there are name, encoder"),
+        ("windows: 3", r"did you mean window\? there are name, encoder"),
         ("train: {steps: 0, temperature: -1}", "train.temperature"),
         ("train: 3", "train: Input should be a valid dictionary"),
         ("- 1", "no YAML mapping"),

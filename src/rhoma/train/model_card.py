@@ -130,7 +130,7 @@ def model_card(
         if config.encoder in OWN
         else f"{config.encoder}, {f'with LoRA of rank {config.lora}, merged' if config.lora else 'frozen'}"
     )
-    window = config.train.augment.window
+    window = config.index_window()
     needs = "" if config.encoder in OWN else " --model-dir <directory of the encoder>"
     begun = f" --start <bundle whose manifest has the sha256 {config.start}>" if config.start else ""
     return "\n".join(

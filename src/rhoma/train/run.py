@@ -51,8 +51,8 @@ class Validate:
     """Figures of a network on families that training never sees: retrieval, and the loss of one fixed batch."""
 
     def __init__(self, families: list[Family], negatives: list[Family], config: RunConfig) -> None:
-        window = config.train.augment.window
-        self.negatives, self.window, self.power = negatives, window, config.power
+        window = config.index_window()
+        self.negatives, self.views, self.power = negatives, config.train.augment.window, config.power
         self.whitened = config.rate_of_map() > 0
         self.retrieval = Validation(
             families,
@@ -66,7 +66,7 @@ class Validate:
 
     def __call__(self, network: HomologyNetwork) -> dict[str, float]:
         """Return the figures; `score` selects the model. The network's whitening is fitted on the way."""
-        fit_whitening(network, self.negatives, self.window, self.power)
+        fit_whitening(network, self.negatives, self.views, self.power)
         return self.measure(network)
 
     def measure(self, network: HomologyNetwork) -> dict[str, float]:
@@ -266,7 +266,7 @@ def _write(
     *,
     whitened_later: bool = False,
 ) -> None:
-    window = config.train.augment.window
+    window = config.index_window()
     if isinstance(network.encoder, FrozenEncoder):
         network.encoder = network.encoder.source
     merge_adapters(network.encoder)

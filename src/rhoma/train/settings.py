@@ -46,10 +46,11 @@ class RunConfig(BaseModel):
         cm_samples: training families with fewer members are filled up to so many by samples of their covariance models
             (Infernal); 0 for none.
         start: sha256 of the manifest of the bundle whose weights the training begins with; empty for none.
+        window: length of windows in an index, in nucleotides; null: of the views, ``train.augment.window``.
         stride: distance of windows in an index.
         min_length: shortest sequence that is used, in nucleotides.
         max_length: longest sequence that is used.
-        train: settings of the loop; ``train.augment.window`` is the length of windows.
+        train: settings of the loop; ``train.augment.window`` is the length of views, and of what the whitening is fitted to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,7 @@ class RunConfig(BaseModel):
     cache: bool = False
     cm_samples: int = Field(default=0, ge=0)
     start: str = ""
+    window: int | None = Field(default=None, ge=16)
     stride: int = Field(default=64, ge=1)
     min_length: int = Field(default=25, ge=1)
     max_length: int = Field(default=1500, ge=1)
@@ -80,6 +82,10 @@ class RunConfig(BaseModel):
         """Return the settings of the head: by default norms of words, and a Transformer over other states."""
         kind = {"kind": "norm"} if self.encoder == WORDS else {}
         return kind | self.head | {"whitened": self.whitened}
+
+    def index_window(self) -> int:
+        """Return the length of windows in an index."""
+        return self.window or self.train.augment.window
 
     def rate_of_map(self) -> float:
         """Return at which share of the learning rate the whitening's map is trained; 0 where the loss sees none."""
@@ -108,9 +114,10 @@ class RunConfig(BaseModel):
                 remedy=f"known: {', '.join([*OWN, *sorted(PUBLIC)])}",
             )
         spec = PUBLIC[self.encoder]
-        if self.train.augment.window > spec.max_length:
+        longest = max(self.index_window(), self.train.augment.window)
+        if longest > spec.max_length:
             raise InputError(
-                f"windows of {self.train.augment.window} nt are longer than {self.encoder} takes",
+                f"windows of {longest} nt are longer than {self.encoder} takes",
                 remedy=f"use at most {spec.max_length}",
             )
         return EncoderInfo(kind=spec.kind, hub_id=spec.hub_id, config={"adapted": True} if self.lora else {})
