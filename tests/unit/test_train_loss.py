@@ -92,7 +92,7 @@ def test_the_loss_of_ranks_falls_along_its_gradient() -> None:
     for _ in range(50):
         vectors = torch.nn.functional.normalize(vectors.detach(), dim=1).requires_grad_()
         value = loss(vectors, labels, clans)
-        losses.append(float(value))
+        losses.append(value.item())
         (gradient,) = torch.autograd.grad(value, vectors)
         vectors = vectors - 0.05 * gradient
     assert losses[-1] < 0.5 * losses[0]
