@@ -50,8 +50,8 @@ class RunConfig(BaseModel):
         stride: distance of windows in an index.
         min_length: shortest sequence that is used, in nucleotides.
         max_length: longest sequence that is used.
-        train: settings of the loop; ``train.augment.window`` is the length of views, and of what the whitening is fitted
-            to.
+        train: settings of the loop; ``train.augment.window`` is the length of views, and of what the whitening is
+            fitted to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
