@@ -21,7 +21,7 @@ _AXES = 6
 _SEED = 0
 _MIN_WANTED = 1_024
 # how many rows are scored exactly: this times a power of k and of the rows that there are
-SCALE = 2.6
+SCALE = 2.9
 _OF_K, _OF_ROWS = 0.57, 0.43
 
 
