@@ -11,10 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 PRESET ?= quick
 RFAM ?= ../shared/data/rfam
 
-# One worker more than cores, as tests wait for Nextflow now and then, each with one thread; tests that share a run of
-# Nextflow go to one worker.
-WORKERS := $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
-PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses $(WORKERS) --dist loadgroup
+# Each worker (tests/conftest.py says how many) with one thread; tests that share a run of Nextflow go to one worker.
+PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 .PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark sbom audit locks
 

@@ -180,9 +180,10 @@ def untrained(measured: Measured, draws: int) -> None:
             drawn = config.model_copy(update={"sizes": config.sizes | sizes | {"seed": seed}})
             rows.append(row(make_network(drawn)[0].eval()))
             print(f"{name} {seed}\t{shown(rows[-1])}", flush=True)
-        mean = {figure: np.mean([one[figure] for one in rows], axis=0) for figure in FIGURES}
-        gains = (interval(trained[figure] - mean[figure]) for figure in FIGURES)
-        print(f"gain over {name}\t" + "\t".join(gains), flush=True)
+        if rows:
+            mean = {figure: np.mean([one[figure] for one in rows], axis=0) for figure in FIGURES}
+            gains = (interval(trained[figure] - mean[figure]) for figure in FIGURES)
+            print(f"gain over {name}\t" + "\t".join(gains), flush=True)
 
 
 def windows(measured: Measured) -> None:
@@ -238,7 +239,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("powers", "untrained", "windows", "index"), required=True)
     parser.add_argument("--windows", type=int, default=90_000, help="of the part index")
     parser.add_argument("--decoys", type=int, default=0, help="of each target; then flanks are long, too")
-    parser.add_argument("--draws", type=int, default=3, help="untrained networks of each kind")
+    parser.add_argument("--draws", type=int, default=3, help="untrained networks of each kind; 0: the bundle alone")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -35,6 +35,11 @@ def rfam_directory() -> Path | None:
     return directory if all((directory / name).is_file() for name in RFAM_FILES) else None
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Returns one worker more than cores: tests wait for Nextflow now and then."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def _group(item: pytest.Item) -> str | None:
     """Returns what tests of one process have in common: their file, or in tests/pipeline a run that they share."""
     if "pipeline" not in item.path.parts:
