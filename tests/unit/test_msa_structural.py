@@ -13,11 +13,11 @@ from rhoma.msa.structural import rows_within, structural_alignment
 
 
 def gap(letters: int) -> float:
-    return 0.0 if letters == 0 else pairhmm._OPEN + pairhmm._EXTEND * (letters - 1)
+    return 0.0 if letters == 0 else pairhmm.OPEN + pairhmm.EXTEND * (letters - 1)
 
 
 def ends(letters: int) -> float:
-    return 0.0 if letters == 0 else pairhmm._END_OPEN + pairhmm._END_EXTEND * (letters - 1)
+    return 0.0 if letters == 0 else pairhmm.END_OPEN + pairhmm.END_EXTEND * (letters - 1)
 
 
 def by_enumeration(scores: np.ndarray) -> np.ndarray:
@@ -30,9 +30,7 @@ def by_enumeration(scores: np.ndarray) -> np.ndarray:
         total = np.exp(ends(n - 1 - i) + ends(m - 1 - j))
         for k in range(i + 1, n):
             for o in range(j + 1, m):
-                # between two matches one sequence alone may have a gap
-                if k == i + 1 or o == j + 1:
-                    total += np.exp(gap(k - i - 1) + gap(o - j - 1) + scores[k, o]) * behind(k, o)
+                total += np.exp(gap(k - i - 1) + gap(o - j - 1) + scores[k, o]) * behind(k, o)
         return float(total)
 
     @cache
@@ -40,8 +38,7 @@ def by_enumeration(scores: np.ndarray) -> np.ndarray:
         total = np.exp(ends(i) + ends(j))
         for k in range(i):
             for o in range(j):
-                if k == i - 1 or o == j - 1:
-                    total += before(k, o) * np.exp(gap(i - k - 1) + gap(j - o - 1))
+                total += before(k, o) * np.exp(gap(i - k - 1) + gap(j - o - 1))
         return float(total * np.exp(scores[i, j]))
 
     weights = np.array([[before(i, j) * behind(i, j) for j in range(m)] for i in range(n)])

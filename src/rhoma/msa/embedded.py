@@ -16,7 +16,7 @@ import numpy as np
 from rhoma.alignment import ungapped
 from rhoma.msa.accuracy import align, placed
 from rhoma.msa.pairhmm import posteriors
-from rhoma.msa.structural import SCALE, letter_codes, letter_scores, portions
+from rhoma.msa.structural import letter_codes, letter_scores, portions
 from rhoma.structure import known_letters
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     # sequences to (nucleotides, numbers) each
     States = Callable[[Sequence[str]], list[NDArray[np.float32]]]
 
-# Bits of a standard deviation above the mean likeness.
-_LIKENESS = 0.8
+# What a standard deviation above the mean likeness counts, as a logarithm.
+_LIKENESS = 0.48
 # No likeness counts more than so many deviations: in long sequences the true matches are rare.
 _MOST = 6.0
 
@@ -60,7 +60,7 @@ def embedded_alignment(alignment: Alignment, states: States) -> Alignment:
         cosines = directions[a] @ directions[b].transpose(0, 2, 1)
         likeness = np.minimum(_standard(cosines, lengths[a], lengths[b]), _MOST)
         scores = letter_scores(codes[a], codes[b]) + _LIKENESS * likeness
-        matches[part] = posteriors(SCALE * scores, lengths[a], lengths[b])
+        matches[part] = posteriors(scores, lengths[a], lengths[b])
     return placed(alignment, align(lengths.tolist(), pairs, matches))
 
 

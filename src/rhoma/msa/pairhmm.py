@@ -2,7 +2,8 @@
 
 A pair model with affine gaps in its Boltzmann form: an alignment weighs exp(sum of its scores), and what is summed over
 all alignments tells how sure each match is (Miyazawa 1995, Protein Eng 8:999; Roshan and Livesay 2006, Bioinformatics
-22:2715). Gaps at the ends, before the first and behind the last match, are cheaper than those within.
+22:2715). Between two matches either sequence may have a gap, or both. Gaps at the ends, before the first and behind the
+last match, count otherwise than those within.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Logarithms of the weights, chosen on families apart from those of docs/decisions.md.
-_OPEN, _EXTEND = -7.2, -0.9
-_END_OPEN, _END_EXTEND = -5.4, -0.3
+# Logarithms of the weights of a gap's first letter and of each that follows: most likely for the seed alignments of the
+# encoder's training families (benchmarks/pair_model.py).
+OPEN, EXTEND = -4.52, -0.43
+END_OPEN, END_EXTEND = -3.72, -0.30
 
 
 def posteriors(scores: NDArray[np.float64], left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -49,7 +51,7 @@ def posteriors(scores: NDArray[np.float64], left: NDArray[np.int64], right: NDAr
 
 def _end_gap(letters: NDArray[np.int64]) -> NDArray[np.float64]:
     """Returns the weights of gaps of so many letters at an end."""
-    return np.where(letters == 0, 1.0, np.exp(_END_OPEN + _END_EXTEND * (letters - 1)))
+    return np.where(letters == 0, 1.0, np.exp(END_OPEN + END_EXTEND * (letters - 1)))
 
 
 def _forward(
@@ -68,7 +70,7 @@ def _forward(
     from scipy.signal import lfilter
 
     pairs, size, _ = weights.shape
-    opened, extended = float(np.exp(_OPEN)), float(np.exp(_EXTEND))
+    opened, extended = float(np.exp(OPEN)), float(np.exp(EXTEND))
     first, second = _end_gap(above), _end_gap(before)
     found, logs = np.empty(weights.shape), np.empty((pairs, size))
     match, down, across, start = (np.zeros((pairs, size)) for _ in range(4))
@@ -82,9 +84,9 @@ def _forward(
         match *= opened
         down += match
         np.multiply(weights[:, row], start, out=match)
-        # a gap along the row is a recursion of the first order
+        # a gap along the row is a recursion of the first order; one down the rows may stand before it
         across[:, 0] = 0.0
-        across[:, 1:] = lfilter([opened], [1.0, -extended], match[:, :-1], axis=1)
+        across[:, 1:] = lfilter([opened], [1.0, -extended], match[:, :-1] + down[:, :-1], axis=1)
         highest = np.maximum(match.max(axis=1), down.max(axis=1))
         highest[highest <= 0] = 1.0
         for state in (match, down, across):

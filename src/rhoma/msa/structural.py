@@ -9,6 +9,7 @@ aligned too match better. All posteriors together make the multiple alignment (:
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -24,23 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array, csr_array
 
     from rhoma.alignment import Alignment
 
-# RIBOSUM85-60 of single letters (Klein and Eddy 2003, BMC Bioinformatics 4:44), A, C, G, U, in bits; 0 for others.
-_RIBOSUM = np.zeros((5, 5))
-_RIBOSUM[:4, :4] = (
-    (2.22, -1.86, -1.46, -1.39),
-    (-1.86, 1.16, -2.48, -1.05),
-    (-1.46, -2.48, 1.03, -1.74),
-    (-1.39, -1.05, -1.74, 1.65),
+# What matches count, in logarithms of weights: those of letters (A, C, G, U; others count nothing); of letters that
+# pair towards the same side, of letters that do not pair, and of letters whose partners are aligned, each times the
+# root of how likely that is. With the gaps of rhoma.msa.pairhmm, what makes seed alignments most likely
+# (benchmarks/pair_model.py).
+_LETTERS = np.zeros((5, 5))
+_LETTERS[:4, :4] = (
+    (-0.10, -0.95, -0.74, -0.90),
+    (-0.95, 0.12, -0.89, -0.63),
+    (-0.74, -0.89, 0.11, -0.88),
+    (-0.90, -0.63, -0.88, -0.06),
 )
+PAIRED, FREE, PARTNERS = 0.28, 0.39, 0.58
 _CODE = np.full(256, 4, dtype=np.int64)
 _CODE[np.frombuffer(b"ACGU", dtype=np.uint8)] = np.arange(4)
-# In bits as well: every match, one where both pair towards the same side, one where neither pairs, and one of base
-# pairs. A bit counts SCALE in the logarithm of a weight.
-_MATCH, _PAIRED, _FREE, _STACKED, SCALE = 0.5, 2.0, 0.5, 1.5, 0.6
 # How strongly pairs of the others count when a sequence is folded again (kT a unit of the logarithm), and the least
 # probability of theirs.
 _TRUST, _LEAST = 0.3, 1e-3
@@ -74,8 +76,8 @@ def letter_codes(sequences: Sequence[str]) -> NDArray[np.int64]:
 
 
 def letter_scores(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Returns in bits what matches of letters count, shape (pairs, columns, columns), for codes (pairs, columns)."""
-    return np.asarray(_RIBOSUM[left[:, :, None], right[:, None, :]] + _MATCH)
+    """Returns what matches of letters count, shape (pairs, columns, columns), for codes (pairs, columns)."""
+    return np.asarray(_LETTERS[left[:, :, None], right[:, None, :]])
 
 
 def structural_alignment(
@@ -89,9 +91,40 @@ def structural_alignment(
             with what the sequences have together.
         threads: For pairs of sequences; the result is the same for any number.
     """
+    letters = known_letters([ungapped(row) for row in alignment.rows])
+    told = tell(letters, threads=threads)
+    if known is not None:
+        known.update(
+            (text, matrix[: len(text), : len(text)].astype(np.float64))
+            for text, matrix in zip(letters, told.probabilities, strict=True)
+        )
+    matches = _pairwise(told.codes, told.lengths, told.pairs, told.probabilities, told.matches, threads)
+    return placed(alignment, align(told.lengths.tolist(), told.pairs, matches))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Sequences and what they have told each other.
+
+    Attributes:
+        codes: A, C, G, U as 0 to 3 and all else as 4, shape (rows, longest).
+        lengths: Of the sequences.
+        pairs: All (a, b) of them with a < b.
+        matches: Posteriors of each pair, aligned by what each folds into alone, shape (pairs, longest, longest).
+        probabilities: Of the base pairs of each, folded with what the others pair, shape (rows, longest, longest).
+    """
+
+    codes: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    pairs: list[tuple[int, int]]
+    matches: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
+def tell(letters: Sequence[str], *, threads: int = 1) -> Told:
+    """Returns sequences of A, C, G, U and N, at least two, aligned in pairs and folded with what the others pair."""
     from scipy.ndimage import binary_dilation
 
-    letters = known_letters([ungapped(row) for row in alignment.rows])
     lengths = np.array([len(row) for row in letters])
     pairs = list(combinations(range(len(letters)), 2))
     codes = letter_codes(letters)
@@ -105,10 +138,26 @@ def structural_alignment(
         pair_probabilities(text, _bonus(others[number, :size, :size]), able[number, :size, :size])
         for number, (text, size) in enumerate(zip(letters, lengths.tolist(), strict=True))
     ]
-    if known is not None:
-        known.update(zip(letters, together, strict=True))
-    matches = _pairwise(codes, lengths, pairs, _stacked(lengths, together), first, threads)
-    return placed(alignment, align(lengths.tolist(), pairs, matches))
+    return Told(codes, lengths, pairs, first, _stacked(lengths, together))
+
+
+def pairing(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the roots of how likely letters pair downstream, upstream, or not, shape (rows, letters, 3)."""
+    opening, closing = np.triu(probabilities).sum(axis=2), np.tril(probabilities).sum(axis=2)
+    return np.sqrt(np.stack([opening, closing, np.maximum(1 - opening - closing, 0)], axis=2))
+
+
+def partners_aligned(left: csr_array, match: csr_array, right: csr_array) -> coo_array:
+    """Returns the root of how likely two letters pair with letters that are aligned.
+
+    Args:
+        left: Base-pair probabilities of the first sequence (:func:`worth_carrying`).
+        match: Posteriors, first by second sequence.
+        right: Of the second.
+    """
+    found = (left @ match @ right).tocoo()
+    found.data = np.sqrt(found.data)
+    return found
 
 
 def _stacked(lengths: NDArray[np.int64], probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
@@ -144,28 +193,21 @@ def _pairwise(
         earlier: Posteriors that tell which partners are aligned.
         threads: For portions of the pairs.
     """
-    opening, closing = np.triu(probabilities).sum(axis=2), np.tril(probabilities).sum(axis=2)
-    features = np.stack(
-        [
-            np.sqrt(_PAIRED * opening),
-            np.sqrt(_PAIRED * closing),
-            np.sqrt(_FREE * np.maximum(1 - opening - closing, 0)),
-        ],
-        axis=2,
-    )
+    features = pairing(probabilities)
+    weighted = features * np.array([PAIRED, PAIRED, FREE], dtype=np.float32)
     size = codes.shape[1]
-    partners = [] if earlier is None else [_sparse(matrix) for matrix in probabilities]
+    partners = [] if earlier is None else [worth_carrying(matrix) for matrix in probabilities]
     found = np.empty((len(pairs), size, size), dtype=np.float32)
 
     def fill(part: slice) -> None:
         a, b = np.asarray(pairs[part]).T
         scores = letter_scores(codes[a], codes[b])
-        scores += features[a] @ features[b].transpose(0, 2, 1)
+        scores += weighted[a] @ features[b].transpose(0, 2, 1)
         if earlier is not None:
             for place, (left, right), match in zip(scores, pairs[part], earlier[part], strict=True):
-                stacked = (partners[left] @ _sparse(match) @ partners[right]).tocoo()
-                place[stacked.row, stacked.col] += _STACKED * np.sqrt(stacked.data)
-        found[part] = posteriors(SCALE * scores, lengths[a], lengths[b])
+                aligned = partners_aligned(partners[left], worth_carrying(match), partners[right])
+                place[aligned.row, aligned.col] += PARTNERS * aligned.data
+        found[part] = posteriors(scores, lengths[a], lengths[b])
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, portions(len(pairs), size, threads)))
@@ -180,10 +222,10 @@ def _carried(
     matches: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Returns the base-pair probabilities of each sequence's others, carried over; those most unlike it count most."""
-    partners = [_sparse(matrix) for matrix in probabilities]
+    partners = [worth_carrying(matrix) for matrix in probabilities]
     found, weights = np.zeros_like(probabilities), np.zeros(len(lengths), dtype=np.float32)
     for (a, b), dense in zip(pairs, matches, strict=True):
-        match = _sparse(dense)
+        match = worth_carrying(dense)
         ends = match.tocoo()
         identity = ends.data[codes[a, ends.row] == codes[b, ends.col]].sum() / min(lengths[a], lengths[b])
         weight = max(1 - float(identity), _LEAST_WEIGHT)
@@ -194,7 +236,7 @@ def _carried(
     return found / weights[:, None, None]
 
 
-def _sparse(matrix: NDArray[np.float32]) -> csr_array:
+def worth_carrying(matrix: NDArray[np.float32]) -> csr_array:
     """Returns the cells of a matrix that are worth carrying."""
     from scipy.sparse import csr_array
 
