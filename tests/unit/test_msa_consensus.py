@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rhoma.msa import consensus
-from rhoma.msa.consensus import centroid, fold, pair_probabilities
+from rhoma.msa.consensus import centroid, fold, foldings, pair_probabilities
 from rhoma.structure import LONG, fold_consensus
 
 HAIRPINS = ("GGGCGAAAGCCC", "GCGCGAAAGCGC", "GGACGAAAGUCC", "AGGCGAAAGCCU")
@@ -44,20 +44,27 @@ def test_alignments_fold_and_single_rows_as_ever() -> None:
 
 
 def test_what_covaries_pairs_where_anything_else_speaks_for_it() -> None:
-    # a helix that some rows have alone, beside an uncertain one
-    rows = ("GCGCGAAAGCGC", "GAGCGAAAGAAC", "AAAAGAAAAUAA", "AAACGAAAGAAA", "AAAAGAAAAAAA")
-    plain = fold(rows)
-    pairs = [(0, 11), (1, 10), (2, 9), (3, 8)]
-    assert fold(rows, covarying=pairs).count("(") > plain.count("(")
+    # weak pairs, some of which some rows lack
+    rows = ("AUAUGAAAGUGU", "GUGUGAAAAUAU", "AAGUGAAAAUUA", "GAAAGAAAGUUC")
+    assert fold(rows).count("(") == 2
+    assert fold(rows, covarying=[(0, 11), (1, 10), (2, 9), (3, 8)]) == "((((....))))"
     # two columns that never pair do not become a pair
     assert fold(("AAAAAAAAAAAA",) * 5, covarying=[(0, 11)]) == "." * 12
 
 
 def test_rows_whose_probabilities_are_known_speak_for_the_others() -> None:
     rows = tuple("GGGCGAAAGCCC" if number == 7 else "AAAAGAAAAAAA" for number in range(80))
-    assert "(" not in fold(rows)
-    known = {"GGGCGAAAGCCC": pair_probabilities("GGGCGAAAGCCC")}
-    assert fold(rows, known, together=0.1) == "((((....))))"
+    own = pair_probabilities("GGGCGAAAGCCC")
+    _, alone = foldings(rows)
+    assert alone.max() < 0.1
+    _, alone = foldings(rows, {"GGGCGAAAGCCC": own})
+    np.testing.assert_array_equal(alone, own)
+
+
+def test_what_has_been_folded_is_kept() -> None:
+    known: dict[str, np.ndarray] = {}
+    foldings(("GGGCGAAA-GCCC", "GGCCGAAAAGGCC"), known)
+    assert set(known) == {"GGGCGAAAGCCC", "GGCCGAAAAGGCC"}
 
 
 def test_rows_without_letters_or_of_unknown_ones_fold_into_nothing() -> None:

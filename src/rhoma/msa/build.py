@@ -17,7 +17,7 @@ from rhoma import infernal
 from rhoma.alignment import Alignment, as_cells, ungapped
 from rhoma.errors import InputError, ToolCrashError, ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
-from rhoma.msa.consensus import INFORMED, fold
+from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
 from rhoma.msa.embedded import embedded_alignment
 from rhoma.msa.first import profile_alignment
@@ -154,7 +154,7 @@ def build(
         first = embedded_alignment(first, states)
     elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
-    folded = partial(fold, known=known, together=INFORMED) if structural else partial(fold, known=known)
+    folded = partial(fold, known=known)
     try:
         if structural:
             whole = _deep(annotate(first, folded), start, threads)

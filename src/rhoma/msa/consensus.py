@@ -1,9 +1,9 @@
-"""The consensus structure of an alignment: what its rows fold into together, and each by itself.
+"""The consensus secondary structure of an alignment: what its rows fold into together, and each by itself.
 
-RNAalifold folds the alignment, RNAfold every row of a sample; both base-pair probabilities together are the evidence,
-and the structure is the one with the largest expected accuracy (gamma-centroid; Hamada, Kiryu, Sato, Mituyama and Asai
-2009, Bioinformatics 25:465). The rows' own structures help most where an alignment is not quite right: a helix that is
-out of register in the columns is still one in every row.
+RNAalifold folds the alignment, RNAfold every row of a sample; with what else speaks for a pair
+(:mod:`rhoma.msa.evidence`) they say how probable it is, and the structure is the one with the largest expected accuracy
+(gamma-centroid; Hamada, Kiryu, Sato, Mituyama and Asai 2009, Bioinformatics 25:465). The rows' own structures help most
+where an alignment is not quite right: a helix that is out of register in the columns is still one in every row.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rhoma.msa.evidence import probable
 from rhoma.structure import LONG, dot_bracket, fold_consensus, known_letters
 
 if TYPE_CHECKING:
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 
 # Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
 # a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 1.0
-# What is added to the probability of a pair that covaries: with any other evidence at all it then is in the structure.
-_COVARYING = 0.5
-# Weight of RNAalifold's probabilities beside those of rows that were folded with what the others pair.
-INFORMED = 0.3
+_COVARIATION, _IMPOSSIBLE, GAMMA = 1.0, 1.0, 4.0
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
@@ -41,30 +38,42 @@ def fold(
     rows: Sequence[str],
     known: dict[str, NDArray[np.float64]] | None = None,
     *,
-    together: float = 0.5,
     covarying: Sequence[tuple[int, int]] = (),
 ) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
-    Of more than 60 rows the first and evenly spread others are folded. Above ``LONG`` columns it is
-    :func:`rhoma.structure.fold_consensus`.
+    Above ``LONG`` columns it is :func:`rhoma.structure.fold_consensus`.
 
     Args:
         rows: Upper-case RNA with ``-``, all of one length, at least one.
-        known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
-            again keeps them. Rows that it holds are preferred to others.
-        together: Weight of RNAalifold's probabilities; the rows' own have the rest.
-        covarying: Columns (i, j), i < j, that covary significantly: as pairs they are likelier by a half.
+        known: As for :func:`foldings`.
+        covarying: Columns (i, j), i < j, that covary significantly.
     """
-    known = {} if known is None else known
     length = len(rows[0])
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
+    common, alone = foldings(rows, known)
+    return dot_bracket(centroid(probable(rows, common, alone, covarying), GAMMA), length)
+
+
+def foldings(
+    rows: Sequence[str], known: dict[str, NDArray[np.float64]] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns base-pair probabilities of rows together, and the mean of single ones, both (columns, columns).
+
+    Of more than 60 rows the first and evenly spread others are folded.
+
+    Args:
+        rows: Upper-case RNA with ``-``, all of one length, at least two.
+        known: Pair probabilities of single sequences, which are read and filled: a caller that folds the same rows
+            again keeps them. Rows that it holds are preferred to others.
+    """
+    known = {} if known is None else known
     letters = known_letters(rows)
     some = _spread(letters, _MOST_ROWS)
     common = _alifold(some)
     alone = np.zeros_like(common)
-    fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / length) ** 2)))
+    fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / len(rows[0])) ** 2)))
     sample = _spread([row for row in letters if row.replace("-", "") in known] or some, fewer)
     for row in sample:
         at = np.flatnonzero(np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-"))
@@ -73,10 +82,7 @@ def fold(
             if text not in known:
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
-    mean = together * common + (1 - together) * alone / len(sample)
-    for i, j in covarying:
-        mean[i, j] += _COVARYING
-    return dot_bracket(centroid(mean, _GAMMA), length)
+    return common, alone / len(sample)
 
 
 def _spread(rows: Sequence[str], most: int) -> list[str]:

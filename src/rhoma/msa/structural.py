@@ -144,7 +144,7 @@ def tell(letters: Sequence[str], *, threads: int = 1) -> Told:
 def pairing(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns the roots of how likely letters pair downstream, upstream, or not, shape (rows, letters, 3)."""
     opening, closing = np.triu(probabilities).sum(axis=2), np.tril(probabilities).sum(axis=2)
-    return np.sqrt(np.stack([opening, closing, np.maximum(1 - opening - closing, 0)], axis=2))
+    return np.asarray(np.sqrt(np.stack([opening, closing, np.maximum(1 - opening - closing, 0)], axis=2)))
 
 
 def partners_aligned(left: csr_array, match: csr_array, right: csr_array) -> coo_array:

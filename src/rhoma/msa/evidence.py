@@ -1,0 +1,114 @@
+"""What speaks for two columns of an alignment being a base pair, and how probable that makes it.
+
+Foldings of the rows together and of each alone, the pair that may stack on it, letters that can pair, their variety and
+covariation are weighed by a logistic regression on seeds of Rfam (``benchmarks/consensus.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rhoma.alignment import as_cells
+from rhoma.structure import CANONICAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# What the features of pairs weigh, and what is added to their sum.
+WEIGHTS = {
+    "common": 0.09,
+    "alone": 0.14,
+    "stacked_common": 0.12,
+    "stacked_alone": 0.11,
+    "canonical": 1.75,
+    "variety": 0.73,
+    "covaries": 1.08,
+}
+OFFSET = -3.23
+# Pairs that neither folding finds so probable, and that do not covary, are none.
+_CANDIDATE = 0.01
+# Probabilities as logarithms of odds are cut here.
+_SURE = 1e-4
+_LOOP = 4
+
+
+def candidates(
+    common: NDArray[np.float64], alone: NDArray[np.float64], covarying: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the pairs of columns i < j that are weighed at all.
+
+    Args:
+        common: Base-pair probabilities of all rows folded together, symmetric, shape (columns, columns).
+        alone: The mean of those of single rows, likewise.
+        covarying: Pairs of columns that covary significantly.
+    """
+    able = np.triu((common > _CANDIDATE) | (alone > _CANDIDATE), _LOOP)
+    for left, right in covarying:
+        able[left, right] |= right - left >= _LOOP
+    i, j = np.nonzero(able)
+    return i, j
+
+
+def features(
+    rows: Sequence[str],
+    common: NDArray[np.float64],
+    alone: NDArray[np.float64],
+    covarying: Sequence[tuple[int, int]],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+) -> dict[str, NDArray[np.float64]]:
+    """Returns what is known of pairs of columns (i, j) of an alignment, by the names of ``WEIGHTS``.
+
+    ``common`` and ``alone`` are logarithms of odds, ``stacked_...`` those of the likelier one of the two pairs that may
+    stack on it; ``canonical`` is the share of rows that can pair, of those with letters in both columns; ``variety``
+    the entropy of their pairs of letters; ``covaries`` is 0 or 1. Arguments are those of :func:`candidates`, and pairs.
+    """
+    cells = as_cells(rows)
+    held = (cells != ord("-")).astype(np.float64)
+    codes = [pair.encode("ascii") for pair in sorted(CANONICAL)]
+    kinds = [((cells[:, i] == left) & (cells[:, j] == right)).sum(axis=0) for left, right in codes]
+    counts = np.stack(kinds).astype(np.float64)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    covary = np.zeros(common.shape)
+    for pair in covarying:
+        covary[pair] = 1.0
+    return {
+        "common": _odds(common[i, j]),
+        "alone": _odds(alone[i, j]),
+        "stacked_common": _odds(_stacked(common, i, j)),
+        "stacked_alone": _odds(_stacked(alone, i, j)),
+        "canonical": counts.sum(axis=0) / np.maximum((held[:, i] * held[:, j]).sum(axis=0), 1),
+        "variety": -(share * np.log(np.maximum(share, 1e-9))).sum(axis=0),
+        "covaries": covary[i, j],
+    }
+
+
+def probable(
+    rows: Sequence[str],
+    common: NDArray[np.float64],
+    alone: NDArray[np.float64],
+    covarying: Sequence[tuple[int, int]] = (),
+) -> NDArray[np.float64]:
+    """Returns the probability of every pair of columns, symmetric, shape (columns, columns)."""
+    i, j = candidates(common, alone, covarying)
+    known = features(rows, common, alone, covarying, i, j)
+    total = OFFSET + sum(weight * known[name] for name, weight in WEIGHTS.items())
+    found = np.zeros_like(common)
+    found[i, j] = 1 / (1 + np.exp(-total))
+    return found + found.T
+
+
+def _odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns logarithms of odds."""
+    cut = np.clip(probability, _SURE, 1 - _SURE)
+    return np.asarray(np.log(cut / (1 - cut)))
+
+
+def _stacked(matrix: NDArray[np.float64], i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Returns the larger value of the pairs (i - 1, j + 1) and (i + 1, j - 1)."""
+    padded = np.pad(matrix, 1)
+    return np.maximum(padded[i, j + 2], padded[i + 2, j])
