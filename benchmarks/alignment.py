@@ -17,8 +17,9 @@ pairs and base-pair F1 against the curated alignment and structure, with 95 % in
 * ``known alignment``: the curated alignment, folded as ``auto`` is;
 * ``ceiling``: cmalign to the model of the whole curated alignment, with the curated structure.
 
-Seeds whose structure has no pair count for the sum of pairs alone. The settings of the structural aligner were chosen
-on seeds of the encoder's training families; ``--split`` takes those of its validation and test families.
+Seeds whose structure has no pair count for the sum of pairs alone. The settings of the structural aligner and of the
+consensus structure were fitted to seeds of the encoder's training families; ``--split`` takes those of its validation
+and test families.
 
 ``null`` shuffles the substitutions of seeds along their trees and counts pairs that are significant all the same.
 ``power`` counts how many curated base pairs are significant, by their substitutions, and fits the logistic curve of
