@@ -1,8 +1,9 @@
 """From a query and its homologs to the alignment with structure, model and evidence.
 
-A core of diverse rows makes the covariance model. Aligned by letters and structures at once, it is folded and modelled;
-aligned by letters alone, it is besides aligned to the model, and so again until the structure stays. All rows are
-then aligned to that model, as far as time allows; the others to its profile.
+A core of diverse rows makes the covariance model. As many of it as time allows are aligned by letters and structures at
+once, folded and modelled, and the core aligned to that is folded and modelled again; aligned by letters alone, it is
+aligned to its model, and so again until the structure stays. All rows are aligned to the last model, as far as time
+allows; the others to its profile.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class BuildConfig(BaseModel):
         aligner: what aligns the core before the covariance model does: letters and structures at once
             (``structural``), letters and an encoder's states (``embed``), the profile (``cm``), MAFFT L-INS-i
             (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
-        rounds: how often model and alignment are made from each other at most; ``structural`` makes one.
+        rounds: how often model and alignment are made from each other at most; ``structural`` makes one, or
+            two where it could not align the whole core.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -157,8 +159,12 @@ def build(
     folded = partial(fold, known=known)
     try:
         if structural:
-            whole = _deep(annotate(first, folded), start, threads)
-            whole = annotate(whole.with_lines(ss_cons="", rf=""), partial(_fold_covarying, folded))
+            whole = annotate(first, folded)
+            more = core_of(start)
+            # rows of the core that structures could not align in time have a say in the model, too
+            for some in (start.keep(more), start) if len(rows) < len(more) else (start,):
+                whole = _deep(whole, some, threads).with_lines(ss_cons="", rf="")
+                whole = annotate(whole, partial(_fold_covarying, folded))
         else:
             refined = _refine(annotate(first, folded), config.rounds, folded, threads)
             whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
