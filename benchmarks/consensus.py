@@ -68,7 +68,8 @@ class Family:
         matrix = np.zeros((self.columns, self.columns))
         matrix[self.places] = probability
         number = {pair: n for n, pair in enumerate(zip(*(p.tolist() for p in self.places), strict=True))}
-        paired = [number[pair] for pair in consensus.centroid(matrix + matrix.T, gamma)]
+        pairs = consensus.without_lone(consensus.centroid(matrix + matrix.T, gamma))
+        paired = [number[pair] for pair in pairs]
         return float(2 * self.true[paired].sum() / (self.pairs + self.held[paired].sum()))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rhoma.msa import consensus
-from rhoma.msa.consensus import centroid, fold, foldings, pair_probabilities
+from rhoma.msa.consensus import centroid, fold, foldings, pair_probabilities, without_lone
 from rhoma.structure import LONG, fold_consensus
 
 HAIRPINS = ("GGGCGAAAGCCC", "GCGCGAAAGCGC", "GGACGAAAGUCC", "AGGCGAAAGCCU")
@@ -59,6 +59,12 @@ def test_rows_whose_probabilities_are_known_speak_for_the_others() -> None:
     assert alone.max() < 0.1
     _, alone = foldings(rows, {"GGGCGAAAGCCC": own})
     np.testing.assert_array_equal(alone, own)
+
+
+def test_pairs_alone_are_none_unless_they_covary() -> None:
+    pairs = [(0, 20), (1, 19), (3, 17), (5, 12), (6, 11)]
+    assert without_lone(pairs) == [(0, 20), (1, 19), (5, 12), (6, 11)]
+    assert without_lone(pairs, [(3, 17)]) == pairs
 
 
 def test_what_has_been_folded_is_kept() -> None:

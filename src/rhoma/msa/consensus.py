@@ -42,7 +42,7 @@ def fold(
 ) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
-    Above ``LONG`` columns it is :func:`rhoma.structure.fold_consensus`.
+    Pairs that stack on no other are left out, unless they covary. Above ``LONG`` columns it is :func:`rhoma.structure.fold_consensus`.
 
     Args:
         rows: Upper-case RNA with ``-``, all of one length, at least one.
@@ -53,7 +53,14 @@ def fold(
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
     common, alone = foldings(rows, known)
-    return dot_bracket(centroid(probable(rows, common, alone, covarying), GAMMA), length)
+    pairs = centroid(probable(rows, common, alone, covarying), GAMMA)
+    return dot_bracket(without_lone(pairs, covarying), length)
+
+
+def without_lone(pairs: Sequence[tuple[int, int]], covarying: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """Returns the pairs that stack on another one, and those that covary."""
+    kept = {*pairs}
+    return [(i, j) for i, j in pairs if (i, j) in covarying or (i - 1, j + 1) in kept or (i + 1, j - 1) in kept]
 
 
 def foldings(
