@@ -42,7 +42,8 @@ def fold(
 ) -> str:
     """Returns the dot-bracket structure of an alignment; RNAfold's for one row.
 
-    Pairs that stack on no other are left out, unless they covary. Above ``LONG`` columns it is :func:`rhoma.structure.fold_consensus`.
+    Pairs that stack on no other are left out, unless they covary. Above ``LONG`` columns it is
+    :func:`rhoma.structure.fold_consensus`.
 
     Args:
         rows: Upper-case RNA with ``-``, all of one length, at least one.
