@@ -68,10 +68,12 @@ def features(
     the entropy of their pairs of letters; ``covaries`` is 0 or 1. Arguments are those of :func:`candidates`, and pairs.
     """
     cells = as_cells(rows)
-    held = (cells != ord("-")).astype(np.float64)
+    # products of whole columns: of thousands of rows and pairs, one by one, they would take gigabytes
+    of = {sign: (cells == sign).astype(np.float32) for sign in b"ACGU"}
+    held = (cells != ord("-")).astype(np.float32)
+    both = (held.T @ held)[i, j].astype(np.float64)
     codes = [pair.encode("ascii") for pair in sorted(CANONICAL)]
-    kinds = [((cells[:, i] == left) & (cells[:, j] == right)).sum(axis=0) for left, right in codes]
-    counts = np.stack(kinds).astype(np.float64)
+    counts = np.stack([(of[left].T @ of[right])[i, j] for left, right in codes]).astype(np.float64)
     share = counts / np.maximum(counts.sum(axis=0), 1)
     covary = np.zeros(common.shape)
     for pair in covarying:
@@ -81,7 +83,7 @@ def features(
         "alone": _odds(alone[i, j]),
         "stacked_common": _odds(_stacked(common, i, j)),
         "stacked_alone": _odds(_stacked(alone, i, j)),
-        "canonical": counts.sum(axis=0) / np.maximum((held[:, i] * held[:, j]).sum(axis=0), 1),
+        "canonical": counts.sum(axis=0) / np.maximum(both, 1),
         "variety": -(share * np.log(np.maximum(share, 1e-9))).sum(axis=0),
         "covaries": covary[i, j],
     }
