@@ -89,7 +89,7 @@ def family(seed: Seed, rows: int) -> Family:
     kept, common, alone, covarying = weighed[-1]
     columns = match_columns(made.rows)
     i, j = evidence.candidates(common, alone, covarying)
-    known = evidence.features(kept, common, alone, covarying, i, j)
+    known = evidence.features(kept, common, alone, i, j)
     true, held, pairs = np.zeros((len(columns),) * 2), np.zeros((len(columns),) * 2), 0
     for name, row in zip(made.names, made.rows, strict=True):
         # the column of every letter, -1 where it is an insertion

@@ -44,10 +44,15 @@ def test_alignments_fold_and_single_rows_as_ever() -> None:
 
 
 def test_what_covaries_pairs_where_anything_else_speaks_for_it() -> None:
+    # a helix that some rows have alone, beside an uncertain one
+    rows = ("GCGCGAAAGCGC", "GAGCGAAAGAAC", "AAAAGAAAAUAA", "AAACGAAAGAAA", "AAAAGAAAAAAA")
+    plain = fold(rows)
+    pairs = [(0, 11), (1, 10), (2, 9), (3, 8)]
+    assert fold(rows, covarying=pairs).count("(") > plain.count("(")
     # weak pairs, some of which some rows lack
     rows = ("AUAUGAAAGUGU", "GUGUGAAAAUAU", "AAGUGAAAAUUA", "GAAAGAAAGUUC")
     assert fold(rows).count("(") == 2
-    assert fold(rows, covarying=[(0, 11), (1, 10), (2, 9), (3, 8)]) == "((((....))))"
+    assert fold(rows, covarying=pairs) == "((((....))))"
     # two columns that never pair do not become a pair
     assert fold(("AAAAAAAAAAAA",) * 5, covarying=[(0, 11)]) == "." * 12
 

@@ -29,7 +29,7 @@ def test_pairs_that_a_folding_or_covariation_speaks_for_are_weighed() -> None:
 
 def test_features_of_two_pairs() -> None:
     common, alone = folding((0, 7, 0.5), (1, 6, 0.2)), folding((0, 7, 1.0))
-    found = features(ROWS, common, alone, [(1, 6)], np.array([0, 1]), np.array([7, 6]))
+    found = features(ROWS, common, alone, np.array([0, 1]), np.array([7, 6]))
     assert list(found) == list(WEIGHTS)
     assert found["common"] == pytest.approx([0, odds(0.2)])
     # as probable as can be told
@@ -40,7 +40,6 @@ def test_features_of_two_pairs() -> None:
     # GC, GC and AC of the three rows that have both; CG, UA, CG and CG
     assert found["canonical"] == pytest.approx([2 / 3, 1])
     assert found["variety"] == pytest.approx([0, -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))])
-    assert found["covaries"].tolist() == [0, 1]
 
 
 def test_probabilities_are_symmetric_and_grow_with_what_speaks_for_a_pair() -> None:
@@ -56,6 +55,14 @@ def test_probabilities_are_symmetric_and_grow_with_what_speaks_for_a_pair() -> N
     assert all(plain[1, 6] < other[1, 6] < 1 for other in more)
     # what stacks on a likelier pair is likelier
     assert plain[0, 7] < more[0][0, 7]
+
+
+def test_a_pair_that_covaries_is_probable_whatever_the_foldings_say_if_any_row_can_pair() -> None:
+    common, alone = folding((2, 7, 0.3)), folding()
+    assert probable(ROWS, common, alone)[1, 6] == 0
+    assert probable(ROWS, common, alone, [(1, 6)])[1, 6] == pytest.approx(0.9)
+    # columns of A alone
+    assert probable(("A" * 8,) * 4, common, alone, [(1, 6)])[1, 6] < 0.1
 
 
 def test_columns_that_nothing_speaks_for_are_no_pairs() -> None:

@@ -162,7 +162,8 @@ def build(
             whole = annotate(first, folded)
             more = core_of(start)
             # rows of the core that structures could not align in time have a say in the model, too
-            for some in (start.keep(more), start) if len(rows) < len(more) else (start,):
+            twice = len(rows) < len(more) and config.rounds > 1
+            for some in (start.keep(more), start) if twice else (start,):
                 whole = _deep(whole, some, threads).with_lines(ss_cons="", rf="")
                 whole = annotate(whole, partial(_fold_covarying, folded))
         else:

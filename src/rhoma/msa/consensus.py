@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
 # a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, GAMMA = 1.0, 1.0, 4.0
+_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 4.0
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
@@ -54,7 +54,7 @@ def fold(
     if len(rows) == 1 or length > LONG or length == 0:
         return fold_consensus(rows)
     common, alone = foldings(rows, known)
-    pairs = centroid(probable(rows, common, alone, covarying), GAMMA)
+    pairs = centroid(probable(rows, common, alone, covarying), _GAMMA)
     return dot_bracket(without_lone(pairs, covarying), length)
 
 

@@ -1,7 +1,9 @@
 """What speaks for two columns of an alignment being a base pair, and how probable that makes it.
 
-Foldings of the rows together and of each alone, the pair that may stack on it, letters that can pair, their variety and
-covariation are weighed by a logistic regression on seeds of Rfam (``benchmarks/consensus.py``).
+Foldings of the rows together and of each alone, the pair that may stack on it, letters that can pair and their variety
+are weighed by a logistic regression on seeds of Rfam (``benchmarks/consensus.py``). Covariation that is significant is
+evidence of its own: such a pair is in the structure unless surer ones exclude it, as in CaCoFold (Rivas 2020, PLoS
+Comput Biol 16:e1008387).
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ WEIGHTS = {
     "stacked_alone": 0.11,
     "canonical": 1.75,
     "variety": 0.73,
-    "covaries": 1.08,
 }
 OFFSET = -3.23
 # Pairs that neither folding finds so probable, and that do not covary, are none.
 _CANDIDATE = 0.01
+# The least probability of a pair that covaries, if any row can pair at all.
+_COVARYING = 0.9
 # Probabilities as logarithms of odds are cut here.
 _SURE = 1e-4
 _LOOP = 4
@@ -57,7 +60,6 @@ def features(
     rows: Sequence[str],
     common: NDArray[np.float64],
     alone: NDArray[np.float64],
-    covarying: Sequence[tuple[int, int]],
     i: NDArray[np.int64],
     j: NDArray[np.int64],
 ) -> dict[str, NDArray[np.float64]]:
@@ -65,7 +67,7 @@ def features(
 
     ``common`` and ``alone`` are logarithms of odds, ``stacked_...`` those of the likelier one of the two pairs that may
     stack on it; ``canonical`` is the share of rows that can pair, of those with letters in both columns; ``variety``
-    the entropy of their pairs of letters; ``covaries`` is 0 or 1. Arguments are those of :func:`candidates`, and pairs.
+    the entropy of their pairs of letters. ``common`` and ``alone`` are those of :func:`candidates`.
     """
     cells = as_cells(rows)
     # products of whole columns: of thousands of rows and pairs, one by one, they would take gigabytes
@@ -75,9 +77,6 @@ def features(
     codes = [pair.encode("ascii") for pair in sorted(CANONICAL)]
     counts = np.stack([(of[left].T @ of[right])[i, j] for left, right in codes]).astype(np.float64)
     share = counts / np.maximum(counts.sum(axis=0), 1)
-    covary = np.zeros(common.shape)
-    for pair in covarying:
-        covary[pair] = 1.0
     return {
         "common": _odds(common[i, j]),
         "alone": _odds(alone[i, j]),
@@ -85,7 +84,6 @@ def features(
         "stacked_alone": _odds(_stacked(alone, i, j)),
         "canonical": counts.sum(axis=0) / np.maximum(both, 1),
         "variety": -(share * np.log(np.maximum(share, 1e-9))).sum(axis=0),
-        "covaries": covary[i, j],
     }
 
 
@@ -97,10 +95,14 @@ def probable(
 ) -> NDArray[np.float64]:
     """Returns the probability of every pair of columns, symmetric, shape (columns, columns)."""
     i, j = candidates(common, alone, covarying)
-    known = features(rows, common, alone, covarying, i, j)
+    known = features(rows, common, alone, i, j)
     total = OFFSET + sum(weight * known[name] for name, weight in WEIGHTS.items())
-    found = np.zeros_like(common)
+    found, able = np.zeros_like(common), np.zeros(common.shape, dtype=bool)
     found[i, j] = 1 / (1 + np.exp(-total))
+    able[i, j] = known["canonical"] > 0
+    for pair in covarying:
+        if able[pair]:
+            found[pair] = max(found[pair], _COVARYING)
     return found + found.T
 
 
