@@ -34,7 +34,7 @@ from rhoma.sequences import Record
 from rhoma.structure import match_columns, pair_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,31 +45,25 @@ _GAMMAS = (2.0, 3.0, 4.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The pairs of columns of an alignment that are weighed.
+    """An alignment, what speaks for its pairs of columns, and which are true.
 
     Attributes:
-        columns: Of the alignment.
-        places: Left and right columns.
-        features: Shape (pairs, features), in the order of ``evidence.WEIGHTS``.
-        held: Rows with letters in both columns.
-        true: Those of them whose letters pair in the curated structure.
+        weighed: Rows, both foldings and the pairs that covary, as :func:`rhoma.msa.evidence.probable` takes them.
+        held: Rows with letters in both columns, shape (columns, columns).
+        true: Those of them whose letters pair in the curated structure, left column first.
         pairs: Base pairs of all rows in the curated structure.
     """
 
-    columns: int
-    places: tuple[NDArray[np.int64], NDArray[np.int64]]
-    features: NDArray[np.float64]
-    held: NDArray[np.float64]
-    true: NDArray[np.float64]
+    weighed: tuple[Any, ...]
+    held: NDArray[np.float32]
+    true: NDArray[np.float32]
     pairs: int
 
-    def f1(self, probability: NDArray[np.float64], gamma: float) -> float:
-        """Returns the base-pair F1 of the structure of these probabilities."""
-        matrix = np.zeros((self.columns, self.columns))
-        matrix[self.places] = probability
-        number = {pair: n for n, pair in enumerate(zip(*(p.tolist() for p in self.places), strict=True))}
-        pairs = consensus.without_lone(consensus.centroid(matrix + matrix.T, gamma))
-        paired = [number[pair] for pair in pairs]
+    def f1(self, weights: Mapping[str, float], offset: float, gamma: float) -> float:
+        """Returns the base-pair F1 of the structure that these weights make."""
+        *_, covarying = self.weighed
+        pairs = consensus.centroid(evidence.probable(*self.weighed, weights=weights, offset=offset), gamma)
+        paired = tuple(np.array(consensus.without_lone(pairs, covarying), dtype=np.int64).reshape(-1, 2).T)
         return float(2 * self.true[paired].sum() / (self.pairs + self.held[paired].sum()))
 
 
@@ -85,12 +79,8 @@ def family(seed: Seed, rows: int) -> Family:
 
     with patch.object(consensus, "probable", probable):
         made = build(first_alignment(records[0], records[1:]), BuildConfig(), name="seed").alignment
-    # what the last structure was made of, which is the alignment's
-    kept, common, alone, covarying = weighed[-1]
     columns = match_columns(made.rows)
-    i, j = evidence.candidates(common, alone, covarying)
-    known = evidence.features(kept, common, alone, i, j)
-    true, held, pairs = np.zeros((len(columns),) * 2), np.zeros((len(columns),) * 2), 0
+    (true, held), pairs = np.zeros((2, len(columns), len(columns)), dtype=np.float32), 0
     for name, row in zip(made.names, made.rows, strict=True):
         # the column of every letter, -1 where it is an insertion
         place = np.full(len(row), -1)
@@ -106,23 +96,28 @@ def family(seed: Seed, rows: int) -> Family:
                 a, b = place[letter[left]], place[letter[right]]
                 if a >= 0 and b >= 0:
                     true[a, b] += 1
-    features = np.stack([known[feature] for feature in evidence.WEIGHTS], axis=1)
-    return Family(len(columns), (i, j), features, held[i, j], true[i, j], pairs)
+    # what the last structure was made of, which is the alignment's
+    return Family(weighed[-1], held, true, pairs)
 
 
-def fit(families: Sequence[Family]) -> tuple[NDArray[np.float64], float]:
+def fit(families: Sequence[Family]) -> tuple[dict[str, float], float]:
     """Returns weights and offset; every family counts as much as another, whatever its length."""
-    features = np.concatenate([f.features for f in families])
-    share = np.concatenate([f.true / np.maximum(f.held, 1) for f in families])
-    # a family's curated pairs in all rows together count 1
-    weight = np.concatenate([f.held / f.pairs for f in families])
-    spread = features.std(axis=0)
+    features, shares, counts = [], [], []
+    for own in families:
+        i, j = evidence.candidates(*own.weighed[1:])
+        known = evidence.features(*own.weighed[:3], i=i, j=j)
+        features.append(np.stack([known[name] for name in evidence.WEIGHTS], axis=1))
+        shares.append(own.true[i, j] / np.maximum(own.held[i, j], 1))
+        # a family's curated pairs in all rows together count 1
+        counts.append(own.held[i, j] / own.pairs)
+    columns, share, count = (np.concatenate(parts) for parts in (features, shares, counts))
+    spread = columns.std(axis=0)
     model = LogisticRegression(max_iter=1_000).fit(
-        np.concatenate([features, features]) / spread,
-        np.repeat([1, 0], len(features)),
-        np.concatenate([weight * share, weight * (1 - share)]) * len(families) / weight.sum(),
+        np.concatenate([columns, columns]) / spread,
+        np.repeat([1, 0], len(columns)),
+        np.concatenate([count * share, count * (1 - share)]) * len(families) / count.sum(),
     )
-    return model.coef_[0] / spread, float(model.intercept_[0])
+    return dict(zip(evidence.WEIGHTS, (model.coef_[0] / spread).tolist(), strict=True)), float(model.intercept_[0])
 
 
 def main() -> None:
@@ -146,15 +141,13 @@ def main() -> None:
                 own = [own[n] for n in np.linspace(0, len(own) - 1, count).round().astype(int)]
                 found[name, rows] = list(pool.map(partial(family, rows=rows), own, chunksize=4))
                 print(f"{count} seeds of {rows} rows, {name}", flush=True)
-    weights, offset = fit([f for (name, _), some in found.items() if name == "train" for f in some if len(f.features)])
-    now = np.array(list(evidence.WEIGHTS.values())), evidence.OFFSET
+    weights, offset = fit([f for (name, _), some in found.items() if name == "train" for f in some])
     for (name, rows), some in found.items():
-        for label, (by, added) in (("now", now), ("new", (weights, offset))):
-            probabilities = [1 / (1 + np.exp(-(f.features @ by + added))) for f in some]
+        for label, numbers in (("now", (evidence.WEIGHTS, evidence.OFFSET)), ("new", (weights, offset))):
             for gamma in _GAMMAS:
-                mean = np.mean([f.f1(p, gamma) for f, p in zip(some, probabilities, strict=True)])
+                mean = np.mean([f.f1(*numbers, gamma) for f in some])
                 print(name, rows, label, f"gamma {gamma:.0f}", f"F1 {mean:.3f}", sep="\t", flush=True)
-    for feature, weight in zip(evidence.WEIGHTS, weights.tolist(), strict=True):
+    for feature, weight in weights.items():
         print(f"{feature} {weight:.2f}")
     print(f"offset {offset:.2f}")
 

@@ -16,7 +16,7 @@ from rhoma.alignment import as_cells
 from rhoma.structure import CANONICAL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,11 +92,22 @@ def probable(
     common: NDArray[np.float64],
     alone: NDArray[np.float64],
     covarying: Sequence[tuple[int, int]] = (),
+    weights: Mapping[str, float] = WEIGHTS,
+    offset: float = OFFSET,
 ) -> NDArray[np.float64]:
-    """Returns the probability of every pair of columns, symmetric, shape (columns, columns)."""
+    """Returns the probability of every pair of columns, symmetric, shape (columns, columns).
+
+    Args:
+        rows: Upper-case RNA with ``-``, all of one length.
+        common: As for :func:`candidates`.
+        alone: Likewise.
+        covarying: Likewise.
+        weights: Of the features.
+        offset: What is added to their sum.
+    """
     i, j = candidates(common, alone, covarying)
     known = features(rows, common, alone, i, j)
-    total = OFFSET + sum(weight * known[name] for name, weight in WEIGHTS.items())
+    total = offset + sum(weight * known[name] for name, weight in weights.items())
     found, able = np.zeros_like(common), np.zeros(common.shape, dtype=bool)
     found[i, j] = 1 / (1 + np.exp(-total))
     able[i, j] = known["canonical"] > 0
