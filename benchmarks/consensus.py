@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 from unittest.mock import patch
 
 import numpy as np
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from rhoma.rfam import Seed
 
+    Weighed = tuple[Sequence[str], NDArray[np.float64], NDArray[np.float64], Sequence[tuple[int, int]]]
+
 _GAMMAS = (2.0, 3.0, 4.0, 5.0)
 
 
@@ -54,7 +56,7 @@ class Family:
         pairs: Base pairs of all rows in the curated structure.
     """
 
-    weighed: tuple[Any, ...]
+    weighed: Weighed
     held: NDArray[np.float32]
     true: NDArray[np.float32]
     pairs: int
@@ -71,9 +73,9 @@ def family(seed: Seed, rows: int) -> Family:
     """Returns the pairs of a seed, cut to so many rows."""
     reference = cut(whole(seed), rows)
     records = [Record(n, "", ungapped(row)) for n, row in zip(reference.names, reference.rows, strict=True)]
-    weighed: list[tuple[Any, ...]] = []
+    weighed: list[Weighed] = []
 
-    def probable(*known: Any) -> NDArray[np.float64]:
+    def probable(*known: Unpack[Weighed]) -> NDArray[np.float64]:
         weighed.append(known)
         return evidence.probable(*known)
 
