@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
@@ -75,7 +75,7 @@ def family(seed: Seed, rows: int) -> Family:
     records = [Record(n, "", ungapped(row)) for n, row in zip(reference.names, reference.rows, strict=True)]
     weighed: list[Weighed] = []
 
-    def probable(*known: Unpack[Weighed]) -> NDArray[np.float64]:
+    def probable(*known: *Weighed) -> NDArray[np.float64]:
         weighed.append(known)
         return evidence.probable(*known)
 
