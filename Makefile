@@ -18,7 +18,6 @@ PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist lo
 
 demo: setup
 	nextflow run main.nf -profile demo $$(command -v multiqc >/dev/null || echo --skip_multiqc)
-	@echo "Results: results/report.html, results/hits.tsv"
 
 test: setup-dev
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint

@@ -4,6 +4,7 @@
 include { INDEX_VERIFY                                                   } from './modules/local/index/verify'
 include { encoderOf ; helpText ; readJson ; readParameters ; tagsProblem } from './subworkflows/local/parameters'
 include { holdOutput                                                     } from './subworkflows/local/output_lock'
+include { tellResults                                                    } from './subworkflows/local/progress'
 include { RUN_RECORDS                                                    } from './subworkflows/local/run_records'
 include { SUMMARY                                                        } from './subworkflows/local/summary'
 include { EVALUATE                                                       } from './workflows/evaluate'
@@ -23,6 +24,7 @@ workflow {
     else {
         def settings = readParameters(params, projectDir)
         holdOutput(settings.outdir)
+        tellResults(settings)
         if (workflow.containerEngine && tagsProblem(settings)) {
             log.warn(tagsProblem(settings))
         }

@@ -6,6 +6,7 @@ include { INDEX_CODEBOOK } from '../modules/local/index/codebook'
 include { INDEX_JOIN     } from '../modules/local/index/join'
 include { INDEX_SEGMENT  } from '../modules/local/index/segment'
 include { INDEX_SPLIT    } from '../modules/local/index/split'
+include { tellProgress   } from '../subworkflows/local/progress'
 
 workflow INDEX {
     take:
@@ -22,6 +23,7 @@ workflow INDEX {
     INDEX_CODEBOOK(INDEX_SPLIT.out.shards, sample)
     codebook = INDEX_CODEBOOK.out.codebook.ifEmpty([]).first()
     INDEX_SEGMENT(shards.join(EMBED.out.store), codebook)
+    tellProgress(INDEX_SEGMENT.out.segment.map { _row -> 1 }, shards.map { _row -> 1 }, 'indexed', 'shards')
     // sorted, so that a resumed run finds its index
     segments = INDEX_SEGMENT.out.segment.toSortedList { left, right -> left.name <=> right.name }
     INDEX_JOIN(INDEX_SPLIT.out.shards, segments, codebook)

@@ -1,7 +1,8 @@
 // --workflow msa: from families of homologs, a FASTA file each, to alignments, models and a report.
 
-include { MSA_ALIGN  } from '../modules/local/msa/align'
-include { MSA_REPORT } from '../modules/local/msa/report'
+include { MSA_ALIGN    } from '../modules/local/msa/align'
+include { MSA_REPORT   } from '../modules/local/msa/report'
+include { tellProgress } from '../subworkflows/local/progress'
 
 workflow MSA {
     take:
@@ -10,6 +11,7 @@ workflow MSA {
     main:
     families = channel.fromList(settings.families).map { family -> [[id: family.id], file(family.fasta, glob: false)] }
     MSA_ALIGN(families, settings.align_encoder, settings.family_options)
+    tellProgress(MSA_ALIGN.out.aligned.map { _row -> 1 }, families.map { _row -> 1 }, 'aligned', 'families')
 
     // sorted, so that a resumed run finds its report; a family whose task was lost is told by its absence
     aligned = MSA_ALIGN.out.aligned

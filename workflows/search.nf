@@ -11,6 +11,7 @@ include { QUERY_PREPARE          } from '../modules/local/query/prepare'
 include { QUERY_PRESS            } from '../modules/local/query/press'
 include { QUERY_REPORT           } from '../modules/local/query/report'
 include { QUERY_SEARCH           } from '../modules/local/query/search'
+include { tellProgress           } from '../subworkflows/local/progress'
 
 workflow SEARCH {
     take:
@@ -20,15 +21,17 @@ workflow SEARCH {
 
     main:
     QUERY_PREPARE(settings.query_files.collect { path -> file(path, glob: false) }, settings.samplesheet, settings.batch_size)
-    batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName], byContent(fasta)] }
+    batches = QUERY_PREPARE.out.batches.flatten().map { fasta -> [[id: fasta.baseName, queries: fasta.countFasta()], byContent(fasta)] }
 
     EMBED_QUERIES(batches, settings.encoder_model, 'both', settings.device, '')
     MMSEQS_SEARCH(batches, index)
+    sizeOf = { row -> row[0].queries }
     retrieved = batches
         .join(EMBED_QUERIES.out.store, failOnDuplicate: true)
         .join(MMSEQS_SEARCH.out.hits, failOnDuplicate: true)
     labels = settings.labels ? file(settings.labels, glob: false) : []
     QUERY_SEARCH(retrieved, index, labels, settings.search_options)
+    tellProgress(QUERY_SEARCH.out.found.map(sizeOf), batches.map(sizeOf), 'searched', 'queries')
 
     if (settings.rfam_cm) {
         QUERY_PRESS(file(settings.rfam_cm, glob: false))
@@ -54,6 +57,7 @@ workflow SEARCH {
         mafft = MAFFT_ALIGN.out.alignments
     }
     QUERY_ALIGN(found.join(mafft, failOnDuplicate: true), index, settings.align_encoder, settings.align_options)
+    tellProgress(QUERY_ALIGN.out.aligned.map(sizeOf), batches.map(sizeOf), 'aligned', 'queries')
 
     // sorted, so that a resumed run finds its report; empty lists where every query was skipped
     QUERY_REPORT(

@@ -33,6 +33,8 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     arguments = ("-stub-run", *SEARCH, "--database", DEMO / "database.fasta")
     done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
+    told = ["indexed: 2 of 2 shards", "searched: 2 of 2 queries", "aligned: 2 of 2 queries", "Results: out/report.html"]
+    assert [line for line in done.stdout.splitlines() if line in told] == told
     assert _names(tmp_path) == [
         *("EMBED", "EMBED_QUERIES", "INDEX_CODEBOOK", "INDEX_JOIN", "INDEX_SEGMENT", "INDEX_SPLIT"),
         *("MMSEQS_SEARCH", "MULTIQC", "QUERY_ALIGN", "QUERY_PREPARE", "QUERY_REPORT", "QUERY_SEARCH"),
@@ -68,6 +70,7 @@ def test_index_of_its_own(nextflow: Nextflow, tmp_path: Path, parser: str) -> No
     assert done.returncode == 0, done.stdout
     assert _names(tmp_path) == ["EMBED", "INDEX_CODEBOOK", "INDEX_JOIN", "INDEX_SEGMENT", "INDEX_SPLIT"]
     assert (tmp_path / "out" / "index" / "manifest.json").is_file()
+    assert "\nResults: out/index\n" in done.stdout
     (tmp_path / "Rfam.cm").touch()
     arguments = ("-stub-run", *SEARCH, "--index", tmp_path / "out" / "index", "--aligner", "linsi")
     done = nextflow.run(*arguments, "--rfam_cm", "Rfam.cm", cwd=tmp_path, parser=parser)
@@ -88,6 +91,7 @@ def test_families_of_homologs(nextflow: Nextflow, tmp_path: Path, parser: str) -
     assert sorted(task["name"] for task in trace(tmp_path)) == [
         *("MSA:MSA_ALIGN (one)", "MSA:MSA_ALIGN (two)", "MSA:MSA_REPORT", "SUMMARY:MULTIQC"),
     ]
+    assert "\naligned: 2 of 2 families\n" in done.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("families", "msa.tsv", "report.html", "rhoma_families_mqc.tsv", "multiqc", "pipeline_info"),
     }
