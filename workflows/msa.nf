@@ -1,8 +1,9 @@
 // --workflow msa: from families of homologs, a FASTA file each, to alignments, models and a report.
 
-include { MSA_ALIGN    } from '../modules/local/msa/align'
-include { MSA_REPORT   } from '../modules/local/msa/report'
-include { tellProgress } from '../subworkflows/local/progress'
+include { MAFFT_CHECK as MSA_CHECK } from '../modules/local/mafft/check'
+include { MSA_ALIGN                } from '../modules/local/msa/align'
+include { MSA_REPORT               } from '../modules/local/msa/report'
+include { tellProgress             } from '../subworkflows/local/progress'
 
 workflow MSA {
     take:
@@ -10,6 +11,9 @@ workflow MSA {
 
     main:
     families = channel.fromList(settings.families).map { family -> [[id: family.id], file(family.fasta, glob: false)] }
+    if (settings.aligner == 'xinsi') {
+        MSA_CHECK()
+    }
     MSA_ALIGN(families, settings.align_encoder, settings.family_options)
     tellProgress(MSA_ALIGN.out.aligned.map { _row -> 1 }, families.map { _row -> 1 }, 'aligned', 'families')
 

@@ -103,6 +103,11 @@ class ToolCrashError(ToolError):
     """An external program has aborted or reached for memory that is not its own: a fault of its, with this input."""
 
 
+def reason_of(error: Exception) -> str:
+    """Returns what a row says of one query or family that failed: our own message, or any other with its type."""
+    return str(error) if isinstance(error, RhomaError) else f"{type(error).__name__}: {error}"
+
+
 class DeviceError(RhomaError):
     """A device was asked for that this machine does not have."""
 

@@ -13,11 +13,13 @@ from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError, ToolError
 from rhoma.hits import Hit
 from rhoma.index.build import build_index
+from rhoma.io.failed import read_failed
 from rhoma.io.fasta import write_fasta
 from rhoma.io.hits import write_hits_tsv
 from rhoma.io.stockholm import format_stockholm, read_stockholm
 from rhoma.msa import build as module
 from rhoma.msa.align import AlignConfig, align_batch, prepare_mafft
+from rhoma.msa.build import Built, build
 from rhoma.msa.quality import read_quality
 from rhoma.sequences import Record, reverse_complement, safe_name
 from rhoma.store import write_store
@@ -159,6 +161,19 @@ def test_where_cmalign_cannot_the_searchs_alignment_stays(tmp_path, monkeypatch)
     alignment = read_stockholm(tmp_path / "m" / "q" / "msa.sto")
     assert alignment.rows == (QUERY_ROW, *ALIGNED.values())
     assert "(" in alignment.ss_cons
+
+
+def test_what_nobody_thought_of_costs_one_query(tmp_path, monkeypatch) -> None:
+    def choose(start: Alignment, config: AlignConfig) -> Built:
+        if start.names[0] == "bad":
+            raise ValueError("no such luck")
+        return build(start, config, name="q")
+
+    monkeypatch.setattr("rhoma.msa.align.build", lambda start, config, **_: choose(start, config))
+    search, fasta = make_search(tmp_path, {"bad": ["a", "b"], "good": ["a", "b"]})
+    assert [row.query for row in align_batch(search, fasta, tmp_path / "m", AlignConfig())] == ["good"]
+    assert read_failed(tmp_path / "m" / "failed.tsv") == [("bad", "could not be aligned: ValueError: no such luck")]
+    assert not (tmp_path / "m" / "bad").exists()
 
 
 def test_long_queries_keep_the_searchs_alignment(tmp_path, monkeypatch) -> None:

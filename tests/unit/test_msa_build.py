@@ -102,6 +102,7 @@ def test_very_long_queries_are_aligned_by_mafft() -> None:
     assert start.rf.count("x") == 10_000
     built = build(start, BuildConfig(), name="q")
     assert (built.method, built.model) == ("profile", "")
+    assert "covariation is tested up to 1,000 columns, and was not" in " ".join(built.warnings)
 
 
 @pytest.mark.parametrize(

@@ -52,18 +52,21 @@ def evolved(rows: int, length: int, rng: np.random.Generator, rate: float = 0.03
     return Alignment(tuple(f"s{n}" for n in range(rows)), tuple("".join(row) for row in family), "." * length)
 
 
-@given(ROWS)
-def test_the_statistic_equals_a_plain_count(rows: list[str]) -> None:
+@given(ROWS, st.data())
+def test_the_statistic_equals_a_plain_count(rows: list[str], data: st.DataObject) -> None:
     size = len(rows[0])
+    counts = data.draw(st.lists(st.integers(1, 3), min_size=len(rows), max_size=len(rows)))
     plain = np.zeros((size, size))
     for i, j in itertools.permutations(range(size), 2):
-        both = [(row[i], row[j]) for row in rows if row[i] in "ACGU" and row[j] in "ACGU"]
+        # a row of weight two is two rows
+        many = [row for row, count in zip(rows, counts, strict=True) for _ in range(count)]
+        both = [(row[i], row[j]) for row in many if row[i] in "ACGU" and row[j] in "ACGU"]
         left, right = Counter(a for a, _ in both), Counter(b for _, b in both)
         for (a, b), seen in Counter(both).items():
             plain[i, j] += 2 * seen * math.log(seen * len(both) / (left[a] * right[b]))
     mean = plain.sum(axis=1) / (size - 1)
     expected = plain - np.outer(mean, mean) / mean.mean() if mean.mean() > 1e-6 else plain
-    found = statistic(states(as_cells(rows)))
+    found = statistic(states(as_cells(rows)), np.array(counts, dtype=np.float32))
     upper = np.triu_indices(size, 1)
     np.testing.assert_allclose(found[upper], expected[upper], atol=2e-3)
 
@@ -120,6 +123,21 @@ def test_a_helix_that_covaries_is_found_and_nothing_else() -> None:
     text = format_covariation(pairs, alignment).splitlines()
     assert len(text) == 7
     assert text[1].split("\t")[:5] == ["1", "40", "1", "40", "yes"]
+
+
+def test_copies_do_not_hide_what_relatives_show() -> None:
+    rng = np.random.default_rng(2)
+    relatives = helix(60, 40, 6, rng)
+    copies = []
+    for _ in range(500):
+        row = np.array(list(relatives.rows[0]))
+        changed = rng.random(40) < 0.06
+        row[changed] = rng.choice(list("ACGU"), int(changed.sum()))
+        copies.append("".join(row))
+    # as in a search: what is most like the query comes first
+    rows = (relatives.rows[0], *copies, *relatives.rows[1:])
+    pairs = covariation(Alignment(tuple(map(str, range(len(rows)))), rows, relatives.ss_cons))
+    assert [(p.left, p.right) for p in pairs if p.significant] == [(n, 39 - n) for n in range(6)]
 
 
 def test_pairs_outside_the_structure_are_told_apart() -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rhoma.alignment import Alignment
 from rhoma.msa import draw
-from rhoma.msa.draw import PAIR_COLOURS, conservation, draw_structure
+from rhoma.msa.draw import PAIR_COLOURS, SIGNIFICANT_RIM, conservation, draw_structure
 
 SVG = "{http://www.w3.org/2000/svg}"
 HAIRPIN = Alignment(("q", "a", "b"), ("AGGCGAAAGCCA", "AGACGAAAGUCA", "AGGCGAAAGCUA"), ".(((....))).", "A" * 12)
@@ -31,6 +32,19 @@ def test_a_hairpin_has_its_letters_circles_and_pairs() -> None:
     assert colours.count(PAIR_COLOURS["covarying"]) == 2
     assert colours.count(PAIR_COLOURS["compatible"]) == 2
     assert colours.count(PAIR_COLOURS["conserved"]) == 2
+
+
+def test_pairs_that_covary_significantly_have_a_rim() -> None:
+    rims = [path.get("stroke") for path in drawn(HAIRPIN).iter(f"{SVG}path")].count(SIGNIFICANT_RIM)
+    assert rims == 0
+    marked = replace(HAIRPIN, lines={"cov": "..2......2.."})
+    paths = list(drawn(marked).iter(f"{SVG}path"))
+    # the pair's, under its colour, and the legend's
+    assert [path.get("stroke") for path in paths].count(SIGNIFICANT_RIM) == 2
+    under = next(path for path in paths if path.get("stroke") == SIGNIFICANT_RIM)
+    over = paths[paths.index(under) + 1]
+    assert (over.get("d"), over.get("stroke")) == (under.get("d"), PAIR_COLOURS["covarying"])
+    assert "covaries significantly" in draw_structure(marked, title="t")
 
 
 def test_nothing_lies_outside_the_frame() -> None:

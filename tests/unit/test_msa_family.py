@@ -14,7 +14,7 @@ from rhoma.io.failed import read_failed
 from rhoma.io.stockholm import read_stockholm
 from rhoma.msa.align import AlignConfig
 from rhoma.msa.family import align_families, family_name, read_family
-from rhoma.msa.quality import read_quality
+from rhoma.msa.quality import Quality, measure, read_quality
 
 from .af3_rules import check_a3m, check_job
 
@@ -64,6 +64,19 @@ def test_one_bad_family_fails_alone(tmp_path: Path, fastas: dict[str, Path], cap
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert run(["align", *arguments, "-o", str(out), "-t", "2", "--keep-going", "-q"]) == 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_what_nobody_thought_of_costs_one_family(tmp_path: Path, fastas: dict[str, Path], monkeypatch) -> None:
+    def measured(*arguments: object, query: str, **more: object) -> Quality:
+        if query == "good":
+            raise ValueError("no such luck")
+        return measure(*arguments, query=query, **more)
+
+    monkeypatch.setattr("rhoma.msa.family.measure", measured)
+    rows, failed = align_families([(name, fastas[name]) for name in ("good", "one")], tmp_path / "m", AlignConfig())
+    assert [row.query for row in rows] == ["one"]
+    assert failed == [("good", "ValueError: no such luck")]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["failed.tsv", "msa.tsv", "one"]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rhoma.alignment import Alignment, as_cells
 from rhoma.artifacts import artefact_directory
-from rhoma.errors import InputError, ToolError
+from rhoma.errors import InputError, reason_of
 from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import read_fasta
 from rhoma.io.hits import read_hits_tsv
@@ -224,7 +224,7 @@ def align_batch(
 ) -> list[Quality]:
     """Writes ``<out>/<safe name>/`` of every query and ``<out>/msa.tsv``; returns its rows, in query order.
 
-    A query on which a program fails is a row of ``<out>/failed.tsv`` in place of that. One without homologs gets all
+    A query that cannot be aligned is a row of ``<out>/failed.tsv`` in place of that. One without homologs gets all
     its files too: the alignment is the query alone, with its own predicted structure. Of several threads each is a
     process, which reads the calling script again: that needs its ``if __name__ == "__main__"``.
 
@@ -298,8 +298,11 @@ def _aligning(
             return align_query(
                 query, start, homologs, place, config, hits=hits, mafft=mafft, states=states, threads=threads
             )
-        except ToolError as error:
-            return f"could not be aligned: {error}"
+        except InputError:
+            # what was handed over does not fit: that is not this query's fault alone
+            raise
+        except Exception as error:  # noqa: BLE001 (as in a search: its row says what, and the others go on)
+            return f"could not be aligned: {reason_of(error)}"
 
     return align
 

@@ -19,7 +19,7 @@ from rhoma.alignment import Alignment, as_cells, ungapped
 from rhoma.errors import InputError, ToolCrashError, ToolError
 from rhoma.msa.aligners import Aligner, choose_aligner
 from rhoma.msa.consensus import fold
-from rhoma.msa.covariation import CovaryingPair, covariation, covariation_line
+from rhoma.msa.covariation import MOST_COLUMNS, CovaryingPair, covariation, covariation_line, too_wide
 from rhoma.msa.embedded import embedded_alignment
 from rhoma.msa.first import profile_alignment
 from rhoma.msa.join import join
@@ -169,6 +169,7 @@ def build(
         else:
             refined = _refine(annotate(first, folded), config.rounds, folded, threads)
             whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
+            whole = annotate(whole.with_lines(ss_cons="", rf=""), partial(_fold_covarying, folded))
     except ToolError as error:
         if error.tool != "cmalign" and not isinstance(error, ToolCrashError):
             raise
@@ -247,6 +248,8 @@ def _warnings(alignment: Alignment, pairs: Sequence[CovaryingPair], method: str)
     parts = int(fragments(cells).sum())
     if 2 * parts > len(cells):
         found.append(f"{parts} of {len(cells) - 1} homologs are fragments")
+    if too_wide(alignment):
+        found.append(f"covariation is tested up to {MOST_COLUMNS:,} columns, and was not")
     paired = [pair for pair in pairs if pair.paired]
     expected = sum(pair.power for pair in paired)
     if paired and expected >= 3 and not any(pair.significant for pair in paired):

@@ -4,8 +4,9 @@ Two columns that pair change together; two columns of one family also change tog
 tree changed both. The null keeps the second and destroys the first, as R-scape's does (Rivas, Clements and Eddy 2017,
 Nature Methods 14:45): every substitution of every branch happens again, on the same branch, at a random column
 that holds the letter it starts from. The statistic is the G-test of the letters at both columns with the average
-product correction. An E-value counts the pairs of columns that would score as high by chance in the whole alignment:
-no pair is tested because it is in the structure, so a structure folded from the same rows is no circular evidence.
+product correction, in which rows that are nearly alike count as one. An E-value counts the pairs of columns that would
+score as high by chance in the whole alignment: no pair is tested because it is in the structure, so a structure folded
+from the same rows is no circular evidence.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.alignment import as_cells
-from rhoma.msa.select import identity_blocks
+from rhoma.msa.select import NEFF_IDENTITY, identity_blocks, select
 from rhoma.structure import pair_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ SIGNIFICANT = 0.05
 _LOOP = 4
 # Columns that fewer rows fill are left out.
 _FILLED = 0.5
-# More rows add time, not evidence; those given first count.
+# More rows add time, not evidence; the most different ones count.
 MOST_ROWS = 400
 # The tables of all pairs of more columns do not fit a laptop.
 MOST_COLUMNS = 1_000
@@ -88,8 +89,8 @@ def covariation(
         rscape: E-values of pairs that R-scape calls significant (:mod:`rhoma.msa.rscape`): they are returned too.
     """
     theirs = {} if rscape is None else rscape
-    letters = states(as_cells(alignment.rows[:MOST_ROWS]))
-    columns = np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
+    letters = states(as_cells(tested_rows(alignment.rows)))
+    columns = _counting(letters)
     letters = letters[:, columns]
     if len(np.unique(letters, axis=0)) < 3 or not _LOOP < len(columns) <= MOST_COLUMNS:
         return []
@@ -105,6 +106,25 @@ def covariation(
     return found
 
 
+def too_wide(alignment: Alignment) -> bool:
+    """Returns whether nothing is tested because more than ``MOST_COLUMNS`` columns count."""
+    wide = alignment.columns > MOST_COLUMNS
+    return wide and len(_counting(states(as_cells(tested_rows(alignment.rows))))) > MOST_COLUMNS
+
+
+def _counting(letters: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Returns the columns that enough rows fill."""
+    return np.flatnonzero((letters != UNKNOWN).mean(axis=0) > _FILLED)
+
+
+def tested_rows(rows: Sequence[str]) -> list[str]:
+    """Returns the rows that are tested: all, or of more than ``MOST_ROWS`` the first and those that differ most."""
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    others = select(as_cells(rows), range(1, len(rows)), most=MOST_ROWS - 1, max_identity=1.0)
+    return [rows[number] for number in (0, *others)]
+
+
 # the same letters are asked twice: for their structure, and with it
 @lru_cache(maxsize=1)
 def _tested(
@@ -115,8 +135,9 @@ def _tested(
     parents, branches = tree(leaves)
     ancestral = fitch(leaves, parents)
     changes = np.asarray([ancestral[child] != ancestral[parent] for child, parent in branches])
-    scores = statistic(leaves)
-    evalues = _evalues(scores, _null_scores(leaves, ancestral, branches, np.random.default_rng(seed)))
+    weights = row_weights(leaves)
+    scores = statistic(leaves, weights)
+    evalues = _evalues(scores, _null_scores(leaves, weights, ancestral, branches, np.random.default_rng(seed)))
     return changes, scores, evalues
 
 
@@ -136,6 +157,19 @@ def states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return bits[codes]
 
 
+def row_weights(letters: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Returns one over the number of rows at least 80 % identical to each, itself counted; shape (rows,)."""
+    near = _identities(letters) >= NEFF_IDENTITY - 1e-6
+    np.fill_diagonal(near, val=True)
+    return np.asarray(1 / near.sum(axis=1), dtype=np.float32)
+
+
+def _identities(letters: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Returns the identities of all rows to all, shape (rows, rows)."""
+    signs = np.frombuffer(b"-AC-G---U-------", dtype=np.uint8)[letters]
+    return np.concatenate(list(identity_blocks(signs)))
+
+
 def tree(letters: NDArray[np.uint8]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Returns the UPGMA tree of rows by their identity.
 
@@ -149,8 +183,7 @@ def tree(letters: NDArray[np.uint8]) -> tuple[list[tuple[int, int]], list[tuple[
     from scipy.cluster.hierarchy import average
     from scipy.spatial.distance import squareform
 
-    signs = np.frombuffer(b"-AC-G---U-------", dtype=np.uint8)[letters]
-    distance = 1 - np.concatenate(list(identity_blocks(signs))).astype(np.float64)
+    distance = 1 - _identities(letters).astype(np.float64)
     distance = (distance + distance.T) / 2
     np.fill_diagonal(distance, 0)
     joined = average(squareform(distance, checks=False))[:, :2].astype(np.int64)
@@ -215,6 +248,7 @@ def simulate(
 
 def _null_scores(
     letters: NDArray[np.uint8],
+    weights: NDArray[np.float32],
     ancestral: NDArray[np.uint8],
     branches: Sequence[tuple[int, int]],
     rng: np.random.Generator,
@@ -225,11 +259,11 @@ def _null_scores(
     found = []
     for _ in range(_NULLS):
         made = simulate(ancestral, branches, rng)[: len(letters)]
-        found.append(statistic(np.where(unknown, UNKNOWN, made))[upper])
+        found.append(statistic(np.where(unknown, UNKNOWN, made), weights)[upper])
     return np.concatenate(found)
 
 
-def statistic(letters: NDArray[np.uint8]) -> NDArray[np.float64]:
+def statistic(letters: NDArray[np.uint8], weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """Returns the G-test of every two columns, corrected by the average product; shape (columns, columns).
 
     Source of the correction: S. D. Dunn, L. M. Wahl and G. B. Gloor, Bioinformatics 24:333 (2008).
@@ -237,16 +271,18 @@ def statistic(letters: NDArray[np.uint8]) -> NDArray[np.float64]:
     Args:
         letters: Sets of letters as bits, shape (rows, columns); rows that hold no single letter at either column of a
             pair do not count for it.
+        weights: How much each row counts, shape (rows,).
     """
     hot = np.stack([letters == bit for bit in (1, 2, 4, 8)]).astype(np.float32)  # (4, rows, columns)
+    weighed = hot * weights[:, None]
     known = hot.sum(axis=0)
-    total = known.T @ known
-    left = [hot[a].T @ known for a in range(4)]
+    total = weighed.sum(axis=0).T @ known
+    left = [weighed[a].T @ known for a in range(4)]
     score = np.zeros(total.shape, dtype=np.float64)
     floor = np.float32(1e-9)
     for a in range(4):
         for b in range(4):
-            seen = hot[a].T @ hot[b]
+            seen = weighed[a].T @ hot[b]
             expected = left[a] * left[b].T
             score += seen * np.log(np.maximum(seen * total, floor) / np.maximum(expected, floor))
     score *= 2

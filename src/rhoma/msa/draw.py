@@ -1,4 +1,4 @@
-"""The consensus structure of the query as SVG: letters coloured by conservation, pairs by covariation."""
+"""The consensus structure of the query as SVG: letters coloured by conservation, pairs by evidence."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ PAIR_WORDS = {
     "inconsistent": "often unpaired",
     "unknown": "no evidence",
 }
+# What rims pairs that covary significantly, and how wide the pairs are drawn.
+SIGNIFICANT_RIM = "#1f2937"
+_WIDE, _RIM_WIDE = 3.5, 6.5
+_SIGNIFICANT_WORDS = "covaries significantly"
 # White to amber in five steps, by the share of rows that have the query's letter.
 CONSERVATION = ("#ffffff", "#fff3d6", "#fde3a7", "#f9c65d", "#f0a21f")
 _FONT = "font-family='Helvetica,Arial,sans-serif'"
@@ -84,14 +88,19 @@ def _layout(structure: str) -> NDArray[np.float64]:
     return np.asarray(points - points.min(axis=0), dtype=np.float64)
 
 
-def _legend(x: float, y: float, kinds: Sequence[str], *, homologs: int) -> list[str]:
+def _legend(x: float, y: float, kinds: Sequence[str], *, significant: bool, homologs: int) -> list[str]:
     """Returns the SVG lines of the legend with its top left corner at (x, y)."""
     lines = [f"<g {_FONT} font-size='11' fill='#444'>"]
     for kind in kinds:
         colour = PAIR_COLOURS[kind]
-        lines.append(f"<path d='M{x:.0f} {y:.0f}h18' stroke='{colour}' stroke-width='3.5'/>")
+        lines.append(f"<path d='M{x:.0f} {y:.0f}h18' stroke='{colour}' stroke-width='{_WIDE}'/>")
         lines.append(f"<text x='{x + 24:.0f}' y='{y + 4:.0f}'>{PAIR_WORDS[kind]}</text>")
         x += 42 + 6 * len(PAIR_WORDS[kind])
+    if significant:
+        for colour, width in ((SIGNIFICANT_RIM, _RIM_WIDE), (CONSERVATION[0], _WIDE)):
+            lines.append(f"<path d='M{x:.0f} {y:.0f}h18' stroke='{colour}' stroke-width='{width}'/>")
+        lines.append(f"<text x='{x + 24:.0f}' y='{y + 4:.0f}'>{_SIGNIFICANT_WORDS}</text>")
+        x += 42 + 6 * len(_SIGNIFICANT_WORDS)
     if homologs:
         lines.append(f"<text x='{x:.0f}' y='{y + 4:.0f}'>conserved</text>")
         x += 60
@@ -118,11 +127,11 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
     """Returns an SVG of the consensus structure over the query's letters.
 
     Pairs of SS_cons whose columns the query fills are drawn. Their colour tells the evidence of
-    :func:`rhoma.structure.pair_evidence`, the colour behind a letter the share of rows with the same
-    letter. Queries longer than ``LONGEST_DRAWING`` get a strip of their conservation.
+    :func:`rhoma.structure.pair_evidence`, a dark rim that they covary significantly, the colour behind a letter the
+    share of rows with the same letter. Queries longer than ``LONGEST_DRAWING`` get a strip of their conservation.
 
     Args:
-        alignment: with ``ss_cons``, the query first.
+        alignment: with ``ss_cons``, the query first; its line ``cov`` has ``2`` where pairs covary significantly.
         title: text of the drawing's title.
     """
     sequence = ungapped(alignment.rows[0])
@@ -134,14 +143,19 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
     evidence = [pair_evidence(alignment.rows, i, j) if homologs else "unknown" for _, _, i, j in pairs]
     points = _layout(dot_bracket([(a, b) for a, b, _, _ in pairs], len(sequence))) + _MARGIN
     kinds = [kind for kind in PAIR_COLOURS if kind in evidence]
+    covaries = alignment.lines.get("cov", "." * alignment.columns)
+    rims = [covaries[i] == covaries[j] == "2" for _, _, i, j in pairs]
     # The legend needs its own width, whatever the drawing's.
-    width = max(points[:, 0].max() + _MARGIN, 260.0 + 130.0 * len(kinds))
+    width = max(points[:, 0].max() + _MARGIN, 260.0 + 130.0 * len(kinds) + 174.0 * any(rims))
     height = points[:, 1].max() + _MARGIN + 30
     body = ["<path d='M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "' fill='none' stroke='#d5d8dc'/>"]
-    body.append("<g stroke-width='3.5' stroke-linecap='round'>")
-    for (a, b, _, _), kind in zip(pairs, evidence, strict=True):
+    body.append(f"<g stroke-width='{_WIDE}' stroke-linecap='round'>")
+    for (a, b, _, _), kind, rim in zip(pairs, evidence, rims, strict=True):
         (x1, y1), (x2, y2) = points[a], points[b]
-        body.append(f"<path d='M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}' stroke='{PAIR_COLOURS[kind]}'/>")
+        line = f"<path d='M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}'"
+        if rim:
+            body.append(f"{line} stroke='{SIGNIFICANT_RIM}' stroke-width='{_RIM_WIDE}'/>")
+        body.append(f"{line} stroke='{PAIR_COLOURS[kind]}'/>")
     body.append("</g><g stroke='#8f959e' stroke-width='.6'>")
     for (x, y), share in zip(points, shares, strict=True):
         colour = _shade(float(share)) if homologs else CONSERVATION[0]
@@ -152,7 +166,7 @@ def draw_structure(alignment: Alignment, *, title: str) -> str:
     ]
     body.append("</g>")
     body += _numbers(points)
-    body += _legend(_MARGIN, height - 14, kinds, homologs=homologs)
+    body += _legend(_MARGIN, height - 14, kinds, significant=any(rims), homologs=homologs)
     return _frame(width, height, title, body)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rhoma.alignment import as_cells
 from rhoma.artifacts import artefact_directory
-from rhoma.errors import InputError, RhomaError
+from rhoma.errors import InputError, reason_of
 from rhoma.io.failed import FAILED, write_failed
 from rhoma.io.fasta import format_fasta, stream_fasta
 from rhoma.msa.aligners import require
@@ -164,9 +164,9 @@ def align_families(
             try:
                 family = read_family(path, name=name, query=query)
                 rows.append(align_family(family, place, config, states=states, threads=config.threads))
-            except RhomaError as error:
+            except Exception as error:  # noqa: BLE001 (its row says what, and the others go on)
                 shutil.rmtree(place)
-                failed.append((name, str(error)))
+                failed.append((name, reason_of(error)))
             if progress is not None:
                 progress(number, len(sources))
         (directory / "msa.tsv").write_text(format_quality(rows), encoding="utf-8")

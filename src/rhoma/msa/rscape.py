@@ -17,7 +17,7 @@ from rhoma import tools
 from rhoma.alignment import Alignment
 from rhoma.errors import ToolError
 from rhoma.io.stockholm import format_stockholm
-from rhoma.msa.covariation import MOST_COLUMNS, MOST_ROWS, SIGNIFICANT
+from rhoma.msa.covariation import MOST_COLUMNS, SIGNIFICANT, tested_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,14 +33,14 @@ def rscape_pairs(alignment: Alignment) -> dict[tuple[int, int], float] | None:
     None where R-scape is not on PATH, or the alignment has less than three rows or more columns than are tested.
 
     Args:
-        alignment: With ``ss_cons``, nested pairs alone; the first rows, as many as our own test reads, are tested.
+        alignment: With ``ss_cons``, nested pairs alone; the rows that our own test reads are tested.
 
     Raises:
         ToolError: R-scape has failed, has run past ten minutes or has written no table that can be read.
     """
     if shutil.which(PROGRAM) is None or len(alignment.rows) < 3 or alignment.columns > MOST_COLUMNS:
         return None
-    rows = alignment.rows[:MOST_ROWS]
+    rows = tuple(tested_rows(alignment.rows))
     names = tuple(f"s{number}" for number in range(len(rows)))
     with tempfile.TemporaryDirectory(prefix="rhoma-rscape-") as place:
         work = Path(place)

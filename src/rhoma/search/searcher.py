@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from rhoma import tools
 from rhoma.alignment import Alignment
-from rhoma.errors import ArtefactError, RhomaError
+from rhoma.errors import ArtefactError, reason_of
 from rhoma.manifest import check_model
 from rhoma.processes import Processes
 from rhoma.search.anchors import find_anchors
@@ -202,8 +202,7 @@ def _searched(database: Database, task: _Task) -> SearchResult:
     try:
         return search(record, database, config, vectors=vectors, anchors=anchors)
     except Exception as error:  # noqa: BLE001 (any query may hit what nobody thought of; its row says what)
-        reason = str(error) if isinstance(error, RhomaError) else f"{type(error).__name__}: {error}"
-        return _failed(record, reason)
+        return _failed(record, reason_of(error))
 
 
 def _failed(record: Record, reason: str) -> SearchResult:
