@@ -90,6 +90,16 @@ def test_a_family_is_aligned_by_the_states_of_the_encoder(nextflow: Nextflow, tm
     assert (row["query"], row["method"]) == ("family", "embed+cm")
 
 
+@pytest.mark.skipif(shutil.which("mxscarnamod") is not None, reason="MAFFT has its extensions here")
+def test_xinsi_without_its_program_ends_the_run_by_name(nextflow: Nextflow, tmp_path: Path) -> None:
+    (tmp_path / "family.fa").write_text(FAMILY)
+    arguments = ("--workflow", "msa", "--input", "family.fa", "--outdir", "out", "--aligner", "xinsi")
+    done = nextflow.run(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Process `MSA:MSA_CHECK` terminated with an error" in done.stdout
+    assert re.search(r"error: --aligner xinsi: (mafft-xinsi|mxscarnamod) is missing. Remedy: ", done.stdout)
+
+
 @pytest.mark.tool("cmscan", "cmpress", "mmseqs")
 @pytest.mark.skipif(not SUITE.is_dir(), reason=f"{SUITE} is missing: it comes with Debian's infernal")
 def test_known_families_are_named(nextflow: Nextflow, demo: Finished, tmp_path: Path) -> None:

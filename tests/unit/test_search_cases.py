@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from rhoma import SearchConfig, Searcher, read_fasta
+from rhoma.alignment import as_cells
 from rhoma.index.build import index_database
 from rhoma.io.fasta import write_fasta
 from rhoma.models.embedder import load_embedder
+from rhoma.msa.build import BuildConfig, choose_rows
+from rhoma.msa.select import effective_sequences
 from rhoma.sequences import Record, reverse_complement
 from rhoma.shuffle import dinucleotide_shuffle
 
@@ -76,6 +79,29 @@ def test_a_homolog_of_4_kb_is_one_hit(tmp_path: Path) -> None:
     assert abs(hit.qend - 4000) <= 5
     assert abs(hit.tstart - 202) <= 5
     assert abs(hit.tend - 4204) <= 5
+    query, target = (np.array(list(row)) for row in result.alignment.rows)
+    both = (query != "-") & (target != "-")
+    # 91 % identical; a misplaced stretch would be at 25 %
+    identity = np.convolve((query == target)[both], np.full(100, 0.01), mode="valid")
+    assert both.sum() > 3900
+    assert identity.min() > 0.7
+
+
+@pytest.mark.tool("cmbuild", "cmsearch")
+def test_covariance_models_of_a_query_of_two_tiles(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    query = rng.choice(list("ACGU"), 700)
+    homolog = np.where(rng.random(700) < 0.2, rng.choice(list("ACGU"), 700), query)
+    others = [Record(f"r{n}", "", "".join(rng.choice(list("ACGU"), 300))) for n in range(20)]
+    write_fasta(tmp_path / "q.fa", [Record("q", "", "".join(query))])
+    write_fasta(tmp_path / "db.fa", [Record("t", "", "".join(homolog)), *others])
+    config = SearchConfig(effort="sensitive", iterations=1)
+    (result,) = answers(tmp_path, str(tmp_path / "q.fa"), str(tmp_path / "db.fa"), config)
+    assert result.failure == ""
+    assert [stats.cm for _, stats in result.rounds] == [True, True]
+    (hit,) = [hit for hit in result.hits if hit.evalue <= 1e-3]
+    assert hit.target == "t"
+    assert (hit.qstart <= 20, hit.qend >= 680) == (True, True)
 
 
 @pytest.mark.slow
@@ -133,3 +159,5 @@ def test_near_copies_crowd_no_relative_out(tmp_path: Path, database: str) -> Non
     assert len({name for name in found if name.startswith("remote")}) == 30
     assert not result.full
     assert sum(name.startswith("remote") for name in result.alignment.names) == 30
+    kept = result.alignment.keep(choose_rows(result.alignment, BuildConfig()))
+    assert 25 <= effective_sequences(as_cells(kept.rows)) <= 40

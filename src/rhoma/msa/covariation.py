@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.alignment import as_cells
-from rhoma.msa.select import NEFF_IDENTITY, identity_blocks, select
+from rhoma.msa.select import identity_blocks, select
 from rhoma.structure import pair_table
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _LOOP = 4
 _FILLED = 0.5
 # More rows add time, not evidence; the most different ones count.
 MOST_ROWS = 400
+# Rows at least so identical count as one (docs/decisions.md).
+_ALIKE = 0.9
 # The tables of all pairs of more columns do not fit a laptop.
 MOST_COLUMNS = 1_000
 _NULLS = 20
@@ -158,8 +160,8 @@ def states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def row_weights(letters: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Returns one over the number of rows at least 80 % identical to each, itself counted; shape (rows,)."""
-    near = _identities(letters) >= NEFF_IDENTITY - 1e-6
+    """Returns one over the number of rows at least 90 % identical to each, itself counted; shape (rows,)."""
+    near = _identities(letters) >= _ALIKE - 1e-6
     np.fill_diagonal(near, val=True)
     return np.asarray(1 / near.sum(axis=1), dtype=np.float32)
 
