@@ -239,11 +239,7 @@ def deep(args: argparse.Namespace) -> None:
 
 def emit(alignment: Alignment, rows: int, length: int) -> list[Record]:
     """Returns sequences that the model of a family emits, cut or filled up to a length by their own letters."""
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "model.cm"
-        path.write_text(infernal.build(alignment, name="family", hand=False))
-        command = ["cmemit", "-N", str(rows), "--seed", "1", str(path)]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    text = infernal.emit(infernal.build(alignment, name="family", hand=False), rows, seed=1)
     letters = ["".join(chunk.split("\n")[1:]) for chunk in text.split(">")[1:]]
     return [Record(f"r{n}", "", (row * (length // len(row) + 1))[:length]) for n, row in enumerate(letters)]
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from rhoma import tools
 from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError
+from rhoma.io.fasta import format_fasta
 from rhoma.io.stockholm import format_stockholm, parse_stockholm
 
 if TYPE_CHECKING:
@@ -113,6 +114,24 @@ def calibrate(model: str, *, megabases: float = 1.6, threads: int = 1, timeout: 
         return _VOLATILE.sub("", path.read_text(encoding="utf-8"))
 
 
+def emit(model: str, count: int, *, seed: int, aligned: bool = False) -> str:
+    """Returns so many sequences that a model makes up (``cmemit``), as FASTA or aligned to it as Stockholm.
+
+    Raises:
+        ToolError: cmemit is missing or has failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="rhoma-cm-") as place:
+        work = Path(place)
+        (work / _MODEL).write_text(model, encoding="utf-8")
+        options = ["-a"] if aligned else []
+        return tools.run(["cmemit", *options, "-N", str(count), "--seed", str(seed), _MODEL], cwd=work).stdout
+
+
+def _write_targets(work: Path, letters: Sequence[str]) -> None:
+    """Writes sequences under their numbers: no name of a user's reaches a program."""
+    (work / _TARGETS).write_text(format_fasta((str(number), text) for number, text in enumerate(letters)))
+
+
 def _with_parameters(model: str) -> str:
     """Returns the model with E-value parameters that are not its own, unless it has some."""
     if "\nECMLC" in model:
@@ -152,8 +171,7 @@ def search(
         if isinstance(targets, Path):
             (work / _TARGETS).symlink_to(targets.absolute())
         else:
-            numbered = (f">{number}\n{letters}\n" for number, (_, letters) in enumerate(targets))
-            (work / _TARGETS).write_text("".join(numbered))
+            _write_targets(work, [letters for _, letters in targets])
         command = ["cmsearch", *options, "--noali", "--cpu", str(_workers(threads)), "--tblout", _TABLE, "-o", "out"]
         command += ["-A", _ALIGNED] if aligned else []
         tools.run([*command, _MODEL, _TARGETS], cwd=work, timeout=timeout)
@@ -211,13 +229,13 @@ def align(
     with tempfile.TemporaryDirectory(prefix="rhoma-cm-") as place:
         work = Path(place)
         (work / _MODEL).write_text(model, encoding="utf-8")
-        (work / _TARGETS).write_text("".join(f">s{i}\n{ungapped(row)}\n" for i, row in enumerate(alignment.rows)))
+        _write_targets(work, [ungapped(row) for row in alignment.rows])
         options = ["--cpu", str(_workers(threads)), "--mxsize", str(megabytes), "--tau", _TAU]
         options += ["--noprob", "--outformat", "Pfam"]
         done = tools.run(["cmalign", *options, _MODEL, _TARGETS], cwd=work, timeout=timeout)
     aligned = parse_stockholm(done.stdout, path="cmalign")
     rows = dict(zip(aligned.names, aligned.rows, strict=True))
-    ordered = tuple(rows[f"s{i}"] for i in range(len(alignment.rows)))
+    ordered = tuple(rows[str(i)] for i in range(len(alignment.rows)))
     return Alignment(alignment.names, ordered, aligned.ss_cons, aligned.rf)
 
 
@@ -300,7 +318,7 @@ def scan(
         work = Path(place)
         for path in sorted(pressed.glob(f"{PRESSED}*")):
             (work / path.name).symlink_to(path.resolve())
-        (work / _TARGETS).write_text("".join(f">{n}\n{letters}\n" for n, (_, letters) in enumerate(sequences)))
+        _write_targets(work, [letters for _, letters in sequences])
         options = ["--cut_ga", "--rfam", "--nohmmonly", "--noali", "--fmt", "2", "--oskip"]
         if clans is not None:
             (work / "clans").symlink_to(clans.resolve())

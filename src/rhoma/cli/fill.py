@@ -89,6 +89,7 @@ def _alignments(results: list[Path], msa: list[str]) -> dict[str, Given]:
     """Returns the alignments by the sequence of their query; the first one of a sequence stands."""
     from rhoma.errors import InputError
     from rhoma.io.a3m import read_a3m
+    from rhoma.io.fasta import format_fasta
     from rhoma.io.jobs import Given
 
     paths = [_named(text) for text in msa]
@@ -104,8 +105,8 @@ def _alignments(results: list[Path], msa: list[str]) -> dict[str, Given]:
     for name, path in paths:
         rows = read_a3m(path)
         header, sequence = rows[0]
-        text = "".join(f">{title}\n{row}\n" for title, row in rows)
-        alignments.setdefault(sequence, Given(name or (header.split() or ["query"])[0], sequence, text))
+        given = Given(name or (header.split() or ["query"])[0], sequence, format_fasta(rows))
+        alignments.setdefault(sequence, given)
     return alignments
 
 

@@ -225,9 +225,14 @@ def read_database(path: Path | str, *, strict: bool = False) -> tuple[list[Recor
     return records, skipped
 
 
-def format_fasta(records: Iterable[tuple[str, str]]) -> str:
-    """Returns (header, letters) as FASTA text, each sequence on one line."""
-    return "".join(f">{header}\n{letters}\n" for header, letters in records)
+def format_fasta(records: Iterable[tuple[str, str]], *, width: int | None = None) -> str:
+    """Returns (header, letters) as FASTA text, with so many letters a line; None writes each sequence on one line."""
+    return "".join(f">{header}\n{_lines(letters, width)}" for header, letters in records)
+
+
+def _lines(letters: str, width: int | None) -> str:
+    step = width or max(1, len(letters))
+    return "".join(f"{letters[start : start + step]}\n" for start in range(0, len(letters), step))
 
 
 def write_fasta(path: Path | str, records: Iterable[Record], *, width: int | None = 80) -> None:
@@ -240,7 +245,4 @@ def write_fasta(path: Path | str, records: Iterable[Record], *, width: int | Non
     """
     with open(path, "w", encoding="utf-8", newline="\n") as handle:
         for record in records:
-            handle.write(f">{record.id} {record.description}".rstrip() + "\n")
-            step = width or max(1, len(record.sequence))
-            for start in range(0, len(record.sequence), step):
-                handle.write(record.sequence[start : start + step] + "\n")
+            handle.write(format_fasta([(f"{record.id} {record.description}".rstrip(), record.sequence)], width=width))

@@ -9,6 +9,7 @@ import numpy as np
 
 from rhoma.alignment import Alignment, parse_region, ungapped
 from rhoma.errors import InputError
+from rhoma.io.fasta import format_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,11 +103,11 @@ def homologs_of(alignment: Alignment, hits: Sequence[Hit], *, evalue: float) -> 
 
 def format_homologs(homologs: Sequence[Homolog]) -> str:
     """Returns the homologs as FASTA (hit regions as the strand reads, without the query)."""
-    lines = []
+    records = []
     for homolog in homologs:
         hit = homolog.hit
         bits = "" if np.isnan(hit.bits) else f" bits={hit.bits:.1f}"
         family = f" family={hit.family}" if hit.family else ""
-        lines.append(f">{homolog.name} strand={hit.strand} evalue={hit.evalue:.2e}{bits}{family}")
-        lines += [homolog.sequence[i : i + 80] for i in range(0, len(homolog.sequence), 80)]
-    return "".join(f"{line}\n" for line in lines)
+        header = f"{homolog.name} strand={hit.strand} evalue={hit.evalue:.2e}{bits}{family}"
+        records.append((header, homolog.sequence))
+    return format_fasta(records, width=80)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from rhoma import tools
 from rhoma.alignment import Alignment, ungapped
 from rhoma.errors import InputError, ToolError
+from rhoma.io.fasta import format_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ Method = Literal["linsi", "xinsi"]
 
 def unaligned_fasta(names: Sequence[str], rows: Sequence[str]) -> str:
     """Returns the rows' letters as FASTA, for MAFFT; the order is what ties its output to ours."""
-    return "".join(f">{name}\n{ungapped(row)}\n" for name, row in zip(names, rows, strict=True))
+    return format_fasta(zip(names, map(ungapped, rows), strict=True))
 
 
 def require_xinsi() -> str:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch.distributed as dist
 
-from rhoma import tools
+from rhoma import infernal
 from rhoma.alignment import Alignment
 from rhoma.artifacts import artefact_directory
 from rhoma.errors import ArtefactError
-from rhoma.io.stockholm import format_stockholm
 from rhoma.rfam import SEED, read_seed
 from rhoma.train.data import add_aligned
 from rhoma.train.distributed import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from rhoma.rfam import Seed
     from rhoma.train.data import Family
@@ -109,12 +107,8 @@ def add_cm_samples(
 
 def _samples(alignment: Seed, count: int, seed: int) -> str:
     """Return a Stockholm alignment of `count` samples of the alignment's covariance model."""
-    names = tuple(f"s{number}" for number in range(len(alignment.rows)))
-    text = format_stockholm(Alignment(names, tuple(row for _, row in alignment.rows), alignment.structure))
-    with tempfile.TemporaryDirectory(prefix="rhoma_") as scratch:
-        source, model = Path(scratch) / "family.sto", Path(scratch) / "family.cm"
-        source.write_text(text, encoding="utf-8")
-        tools.run(["cmbuild", "-F", "-n", alignment.accession, *_SHORT, model, source])
-        sampled = tools.run(["cmemit", "-a", "-N", str(count), "--seed", str(seed), model]).stdout
-    first, rest = sampled.split("\n", 1)
+    names, rows = zip(*alignment.rows, strict=True)
+    known = Alignment(names, rows, alignment.structure)
+    model = infernal.build(known, name=alignment.accession, hand=False, options=_SHORT)
+    first, rest = infernal.emit(model, count, seed=seed, aligned=True).split("\n", 1)
     return f"{first}\n#=GF AC {alignment.accession}\n{rest}"
