@@ -63,7 +63,7 @@ def known_letters(rows: Sequence[str]) -> list[str]:
 def fold_consensus(rows: Sequence[str]) -> str:
     """Returns the dot-bracket structure of an alignment: RNAalifold with RIBOSUM scores, RNAfold for one row.
 
-    Above ``LONG`` columns, pairs span at most 600 columns and only the first 20 rows are folded; above
+    Above ``LONG`` columns, pairs span at most 600 columns and 20 rows are folded, evenly spread ones; above
     ``LONGEST_FOLD`` columns there is no prediction and the line is all dots.
 
     Args:
@@ -78,7 +78,7 @@ def fold_consensus(rows: Sequence[str]) -> str:
     model.noLP = 1
     if length > LONG:
         model.max_bp_span = _SPAN
-        rows = rows[:_ROWS_WHEN_LONG]
+        rows = spread(rows, _ROWS_WHEN_LONG)
     letters = known_letters(rows)
     if len(letters) == 1:
         structure, _ = RNA.fold_compound(letters[0].replace("-", "N"), model).mfe()
@@ -87,6 +87,13 @@ def fold_consensus(rows: Sequence[str]) -> str:
         model.ribo, model.cv_fact, model.nc_fact = 1, 0.6, 0.5
         structure, _ = RNA.fold_compound(letters, model).mfe()
     return str(structure)
+
+
+def spread(rows: Sequence[str], most: int) -> list[str]:
+    """Returns at most so many rows, the first and others at even distances."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int).tolist()]
 
 
 def match_columns(rows: Sequence[str], *, occupancy: float = 0.5) -> list[int]:

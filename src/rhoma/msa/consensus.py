@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rhoma.msa.evidence import probable
-from rhoma.structure import LONG, dot_bracket, fold_consensus, known_letters
+from rhoma.structure import LONG, dot_bracket, fold_consensus, known_letters, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-# Measured on Rfam's seeds (docs/decisions.md): weight of covariation, penalty of impossible pairs, and how much more
-# a true pair counts than a false one.
-_COVARIATION, _IMPOSSIBLE, _GAMMA = 1.0, 1.0, 4.0
+# RNAalifold's own weight of covariation and penalty of impossible pairs: how much its probabilities say is fitted.
+_COVARIATION, _IMPOSSIBLE = 1.0, 1.0
+# How much more a true pair counts than a false one (docs/decisions.md).
+_GAMMA = 4.0
 # Rows that RNAalifold sees, and rows that are folded by themselves at 200 nt; fewer of longer ones.
 _MOST_ROWS = 60
 _SINGLE_ROWS = 20
@@ -78,11 +79,11 @@ def foldings(
     """
     known = {} if known is None else known
     letters = known_letters(rows)
-    some = _spread(letters, _MOST_ROWS)
+    some = spread(letters, _MOST_ROWS)
     common = _alifold(some)
     alone = np.zeros_like(common)
     fewer = max(2, min(_SINGLE_ROWS, int(_SINGLE_ROWS * (_SINGLE_LENGTH / len(rows[0])) ** 2)))
-    sample = _spread([row for row in letters if row.replace("-", "") in known] or some, fewer)
+    sample = spread([row for row in letters if row.replace("-", "") in known] or some, fewer)
     for row in sample:
         at = np.flatnonzero(np.frombuffer(row.encode("ascii"), dtype=np.uint8) != ord("-"))
         if len(at) > _LOOP:
@@ -91,13 +92,6 @@ def foldings(
                 known[text] = pair_probabilities(text)
             alone[np.ix_(at, at)] += known[text]
     return common, alone / len(sample)
-
-
-def _spread(rows: Sequence[str], most: int) -> list[str]:
-    """Returns at most so many rows, the first and others at even distances."""
-    if len(rows) <= most:
-        return list(rows)
-    return [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int).tolist()]
 
 
 def _alifold(rows: Sequence[str]) -> NDArray[np.float64]:

@@ -149,7 +149,7 @@ def power(substitutions: int) -> float:
 
 
 # Intercept and slope of a logistic curve in log(1 + substitutions): benchmarks/alignment.py --part power.
-_POWER = (-5.98, 2.04)
+_POWER = (-5.83, 2.02)
 
 
 def states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
