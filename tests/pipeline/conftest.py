@@ -138,6 +138,11 @@ def results(outdir: Path) -> dict[str, bytes]:
     return {str(name): path.read_bytes() for name, path in relative.items() if name.parts[0] not in OTHERS}
 
 
+def answers(outdir: Path) -> dict[str, bytes]:
+    """Returns the results without the page, which tells of the parameters."""
+    return {name: text for name, text in results(outdir).items() if name != "report.html"}
+
+
 DOCKER = """#!/bin/bash
 # stands for docker: the command of `docker run ... image /bin/bash ...` runs on this machine
 while [ $# -gt 0 ] && [ "$1" != /bin/bash ]; do shift; done

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import DEMO, RECORDS, ROOT, Finished, results, table, trace
+from .conftest import DEMO, RECORDS, ROOT, Finished, answers, results, table, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +65,6 @@ def _search(data: Path, *more: str | Path) -> tuple[str | Path, ...]:
     return ("--input", data / "q.fa", *database, "--effort", "fast", "--skip_multiqc", "--outdir", "out")
 
 
-def _answers(outdir: Path) -> dict[str, bytes]:
-    """Returns the results without the page, which tells of the parameters."""
-    return {name: text for name, text in results(outdir).items() if name != "report.html"}
-
-
 @mounts
 def test_full_disk_of_results(small: Finished, nextflow: Nextflow, tmp_path: Path) -> None:
     """The file is named; with more room the run is taken up, and what was cut short is written whole."""
@@ -79,11 +74,11 @@ def test_full_disk_of_results(small: Finished, nextflow: Nextflow, tmp_path: Pat
         assert done.returncode == 1
         assert f"; to: {place / 'out'}" in done.stdout
         assert "No space left on device" in done.stdout
-        assert _answers(place / "out") != _answers(small.out)
+        assert answers(place / "out") != answers(small.out)
         subprocess.run(["mount", "-o", "remount,size=100m", str(place)], check=True)
         done = nextflow.run(*arguments, "-resume", cwd=tmp_path)
         assert done.returncode == 0, done.stdout
-        assert _answers(place / "out") == _answers(small.out)
+        assert answers(place / "out") == answers(small.out)
         assert _run_again(place) <= {"QUERY_REPORT"}
 
 
@@ -105,7 +100,7 @@ def test_full_disk_of_work(small: Finished, nextflow: Nextflow, tmp_path: Path) 
         subprocess.run(["mount", "-o", "remount,size=100m", str(place)], check=True)
         done = nextflow.run(*arguments, "-resume", cwd=tmp_path)
         assert done.returncode == 0, done.stdout
-        assert _answers(tmp_path / "out") == _answers(small.out)
+        assert answers(tmp_path / "out") == answers(small.out)
 
 
 @mounts
@@ -137,15 +132,19 @@ def test_full_disk_of_the_command(small: Finished, tmp_path: Path, step: str) ->
         assert (place / "out" / "hits.tsv").read_bytes() == (small.out / "hits.tsv").read_bytes()
 
 
-def test_a_task_that_hangs_is_ended_and_tried_again(small: Finished, nextflow: Nextflow, tmp_path: Path) -> None:
-    (tmp_path / "hang.config").write_text(
-        "process { withName: 'QUERY_SEARCH' {\n time = { 20.s * task.attempt }\n"
-        " ext.args = { task.attempt == 1 ? '; sleep 98765' : '' }\n} }\n"
+def test_tasks_that_hang_or_are_killed_are_tried_again(small: Finished, nextflow: Nextflow, tmp_path: Path) -> None:
+    """The one is ended when its time is over, the other by SIGKILL, with its program at work, as by a kernel."""
+    (tmp_path / "once.config").write_text(
+        "process {\n withName: 'QUERY_SEARCH' {\n  time = { 20.s * task.attempt }\n"
+        "  ext.args = { task.attempt == 1 ? '; sleep 98765' : '' }\n }\n"
+        " withName: 'QUERY_ALIGN' { ext.args = { task.attempt == 1 ? '& sleep 1; kill -9 $! $$' : '' } }\n}\n"
     )
-    done = nextflow.run("-c", tmp_path / "hang.config", *_search(small.launch), cwd=tmp_path)
+    done = nextflow.run("-c", tmp_path / "once.config", *_search(small.launch), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert [task["status"] for task in trace(tmp_path) if "QUERY_SEARCH" in task["name"]] == ["FAILED", "COMPLETED"]
-    assert _answers(tmp_path / "out") == _answers(small.out)
+    for name, code in (("QUERY_SEARCH", "-"), ("QUERY_ALIGN", "137")):
+        tasks = [(task["status"], task["exit"]) for task in trace(tmp_path) if name in task["name"]]
+        assert tasks == [("FAILED", code), ("COMPLETED", "0")]
+    assert answers(tmp_path / "out") == answers(small.out)
     # nothing of it is left running
     assert "sleep\x0098765\x00" not in [_command(process) for process in os.listdir("/proc") if process.isdigit()]
 
@@ -199,7 +198,7 @@ def test_two_runs_into_one_directory(small: Finished, nextflow: Nextflow, tmp_pa
     finally:
         with suppress(ProcessLookupError):
             os.killpg(first.pid, signal.SIGKILL)
-    assert _answers(tmp_path / "out") == _answers(small.out)
+    assert answers(tmp_path / "out") == answers(small.out)
 
 
 def test_two_commands_into_one_directory(small: Finished, tmp_path: Path) -> None:
