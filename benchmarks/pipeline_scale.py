@@ -4,9 +4,11 @@
     python benchmarks/pipeline_scale.py train --tasks 4200       # so many batches of families to be de-duplicated
     python benchmarks/pipeline_scale.py index --tasks 100        # so many shards of a database
     python benchmarks/pipeline_scale.py search --tasks 100       # so many batches of queries, in two shards
+    python benchmarks/pipeline_scale.py msa --tasks 300 --executor slurm    # and what is asked of a scheduler
 
 A simulation: a run with `-stub-run` on this machine, whose tasks do nothing but leave files of the right names. What is
-measured is the driver (the Java process), and the time that a task takes at least.
+measured is the driver (the Java process), and the time that a task takes at least. With `--executor slurm` the limits
+of that profile hold; the tests' stand-ins for Slurm's programs run the jobs here and count how often they are called.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,8 +29,9 @@ import typer
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "assets" / "demo"
-# Processes whose stubs stand for many, in place of two.
-FAN_OUT = "QUERY_PREPARE|TRAIN_PREPARE|INDEX_SPLIT"
+# Stand-ins for Slurm's programs.
+SLURM = ROOT / "tests" / "pipeline" / "slurm"
+PROGRAMS = ("sbatch", "squeue", "scancel")
 # Seconds between two looks at the driver.
 PAUSE = 0.25
 
@@ -41,12 +45,14 @@ class Cost:
         seconds: Wall time of all.
         cpu: Processor seconds of the driver alone.
         memory: Largest resident memory of the driver, MiB.
+        calls: How often each program of Slurm was called.
     """
 
     tasks: int
     seconds: float
     cpu: float
     memory: float
+    calls: Counter[str]
 
 
 def arguments(workflow: str, tasks: int, work: Path) -> list[str | Path]:
@@ -65,8 +71,8 @@ def arguments(workflow: str, tasks: int, work: Path) -> list[str | Path]:
     return ["--input", DEMO / "queries.fasta", "--database", DEMO / "database.fasta"]
 
 
-def settings(workflow: str, tasks: int, forks: int, work: Path) -> Path:
-    """Return a configuration: so many stubs, so many tasks at a time, versions that cost nothing."""
+def settings(workflow: str, tasks: int, limits: str, work: Path) -> Path:
+    """Return a configuration: so many stubs, limits of the executor, versions that cost nothing."""
     stand_ins = work / "bin"
     stand_ins.mkdir()
     for name in ("python3", "mmseqs", "cmalign", "multiqc"):
@@ -76,8 +82,7 @@ def settings(workflow: str, tasks: int, forks: int, work: Path) -> Path:
     stubs = f"    withName: '{process}' {{ ext.stubs = {tasks} }}\n" if process else ""
     path = work / "scale.config"
     path.write_text(
-        f"executor {{ cpus = {forks}; memory = '{forks} GB'; queueSize = {forks} }}\n"
-        f"process {{\n    beforeScript = 'export PATH={stand_ins}:$PATH'\n"
+        f"{limits}process {{\n    beforeScript = 'export PATH={stand_ins}:$PATH'\n"
         f"    resourceLimits = [cpus: 1, memory: 1.GB, time: 1.h]\n{stubs}}}\n"
     )
     return path
@@ -94,10 +99,16 @@ def look(process: int) -> tuple[float, float]:
 
 def measure(command: list[str | Path], work: Path) -> Cost:
     """Return what a run takes; it has to end well."""
+    jobs, calls = work / "jobs", work / "jobs.calls"
+    calls.write_text("")
+    path = f"{SLURM}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "SLURM_JOBS": str(jobs)}
     start = time.monotonic()
     log = work / "run.log"
     with log.open("w") as handle:
-        process = subprocess.Popen(list(map(str, command)), cwd=work, stdout=handle, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=work, env=environment, stdout=handle, stderr=subprocess.STDOUT
+        )
         cpu = memory = 0.0
         while process.poll() is None:
             try:
@@ -112,31 +123,40 @@ def measure(command: list[str | Path], work: Path) -> Cost:
     seconds = time.monotonic() - start
     with (work / "out" / "pipeline_info" / "execution_trace_run.txt").open(newline="") as handle:
         states = [row["status"] for row in csv.DictReader(handle, delimiter="\t")]
-    return Cost(states.count("COMPLETED"), seconds, cpu, memory)
+    return Cost(states.count("COMPLETED"), seconds, cpu, memory, Counter(calls.read_text().split()))
 
 
 def main(
     workflow: Annotated[Literal["msa", "train", "index", "search"], typer.Argument(help="What fans out.")],
     tasks: Annotated[list[int], typer.Option(min=1, help="Width of the fan; can be given again.")],
-    forks: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 4,
+    forks: Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")] = 4,
+    executor: Annotated[Literal["local", "slurm"], typer.Option(help="Who runs the tasks.")] = "local",
+    arrays: Annotated[bool, typer.Option(help="Job arrays of Slurm, as its profile has them.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Measure also a second run that finds all done.")] = False,
 ) -> None:
     """Run a workflow in simulation and print a line a run."""
     nextflow = shutil.which("nextflow", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if nextflow is None:
         raise typer.BadParameter("nextflow is not on PATH")
-    typer.echo("| workflow | width | run | tasks | wall s | driver's CPU s | driver's MiB |")
-    typer.echo("| --- | --- | --- | --- | --- | --- | --- |")
+    slurm = executor == "slurm"
+    limits = f"executor {{ cpus = {forks}; memory = '{forks} GB'; queueSize = {forks} }}\n"
+    if slurm:
+        limits = "" if arrays else "process { withName: '.*' { array = 0 } }\n"
+    programs = PROGRAMS if slurm else ()
+    columns = ["workflow", "width", "run", "tasks", "wall s", "driver's CPU s", "driver's MiB", *programs]
+    typer.echo(f"| {' | '.join(columns)} |")
+    typer.echo(f"|{' --- |' * len(columns)}")
     for width in tasks:
         with tempfile.TemporaryDirectory() as place:
             work = Path(place)
-            config = settings(workflow, width, forks, work)
+            config = settings(workflow, width, limits, work)
             run: list[str | Path] = [nextflow, "-c", config, "run", ROOT / "main.nf", "-stub-run", "--outdir", "out"]
-            run += ["-ansi-log", "false", *arguments(workflow, width, work)]
+            run += [*(["-profile", "slurm"] if slurm else []), "-ansi-log", "false", *arguments(workflow, width, work)]
             for kind, more in [("first", []), ("-resume", ["-resume"])][: 1 + resume]:
                 cost = measure([*run, *more], work)
-                costs = f"{cost.tasks:,} | {cost.seconds:.0f} | {cost.cpu:.0f} | {cost.memory:.0f}"
-                typer.echo(f"| {workflow} | {width:,} | {kind} | {costs} |")
+                costs = [f"{cost.tasks:,}", f"{cost.seconds:.0f}", f"{cost.cpu:.0f}", f"{cost.memory:.0f}"]
+                costs += [str(cost.calls[name]) for name in programs]
+                typer.echo(f"| {' | '.join([workflow, f'{width:,}', kind, *costs])} |")
 
 
 if __name__ == "__main__":

@@ -110,8 +110,7 @@ def test_tasks_with_a_card_have_a_queue_of_their_own(
 ) -> None:
     monkeypatch.setenv("PATH", f"{HERE / 'slurm'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOBS", str(tmp_path / "jobs"))
-    # the stand-in knows no arrays
-    (tmp_path / "quick.config").write_text(f"{QUICK}process {{ withName: 'INDEX_SEGMENT' {{ array = 0 }} }}\n")
+    (tmp_path / "quick.config").write_text(QUICK)
     done = nextflow.run(
         *("-c", tmp_path / "quick.config", "-stub-run", "-profile", "gpu,slurm,test", "--workflow", "index"),
         *("--queue", "blue", "--gpu_queue", "green"),
