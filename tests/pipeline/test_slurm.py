@@ -1,4 +1,4 @@
-"""A real Slurm of one node: the demo and a sharded index in jobs, cards, arrays, jobs that are cancelled, resume."""
+"""A real Slurm of one node: the demo and a sharded index in jobs, cards, arrays, jobs that end too soon, resume."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import shutil
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import DEMO, results, trace
+from .conftest import DEMO, answers, results, table, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,10 @@ pytestmark = [
 ]
 SITE = """
 executor { account = 'lab'; pollInterval = '1 sec'; queueStatInterval = '1 sec' }
-process { withLabel: process_gpu { queue = 'gpu' } }
+process {
+    resourceLimits = [cpus: 1, memory: 2.GB, time: 1.h]
+    withLabel: process_gpu { queue = 'gpu' }
+}
 """
 
 
@@ -68,28 +72,35 @@ def _wrappers(launch: Path) -> dict[str, str]:
 
 
 @pytest.mark.tool("mmseqs", "mafft", "cmalign")
-def test_the_demo_in_jobs_one_of_which_is_cancelled(
+def test_the_demo_in_jobs_of_which_one_is_cancelled_and_one_killed(
     demo: Finished, nextflow: Nextflow, slurm: Path, tmp_path: Path
 ) -> None:
-    arguments = ("-c", slurm, "-profile", "slurm,test", "--outdir", "out", "--save_index")
-    cancelled = tmp_path / "cancelled"
-    # the first search to begin is ended from outside, as by an administrator
-    (tmp_path / "cancel.config").write_text(
-        f"process {{ withName: 'QUERY_SEARCH' {{ beforeScript = 'export PATH=\"{Path(sys.executable).parent}:$PATH\"; "
-        f"mkdir {cancelled} 2> /dev/null && scancel $SLURM_JOB_ID && sleep 60; true' }} }}\n"
+    """A search for each query; a job whose script is killed leaves no exit status, as one of a node that is gone."""
+    arguments = ("-c", slurm, "-profile", "slurm,test", "--outdir", "out", "--save_index", "--batch_size", "1")
+    # one search is ended from outside, as by an administrator, another one by SIGKILL
+    ends = "[batch_0001: 'scancel $SLURM_JOB_ID; sleep 60', batch_0002: 'kill -9 $$']"
+    (tmp_path / "once.config").write_text(
+        "executor.exitReadTimeout = '5 sec'\nprocess { withName: 'QUERY_SEARCH' { beforeScript = {\n"
+        f" 'export PATH=\"{Path(sys.executable).parent}:$PATH\"; ' +"
+        f" (task.attempt == 1 ? {ends}.getOrDefault(meta.id, '') : '')\n}} }} }}\n"
     )
-    done = nextflow.run("-c", tmp_path / "cancel.config", *arguments, cwd=tmp_path)
+    done = nextflow.run("-c", tmp_path / "once.config", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert cancelled.exists()
-    searches = [task for task in trace(tmp_path) if "QUERY_SEARCH" in task["name"]]
-    assert [task["status"] for task in searches] == ["FAILED", "COMPLETED"]
-    assert results(tmp_path / "out") == results(demo.out)
+    searches: dict[str, list[str]] = {f"SEARCH:QUERY_SEARCH (batch_000{number})": [] for number in (1, 2, 3)}
+    for task in trace(tmp_path):
+        if task["name"] in searches:
+            searches[task["name"]].append(task["status"])
+    assert list(searches.values()) == [["FAILED", "COMPLETED"], ["FAILED", "COMPLETED"], ["COMPLETED"]]
+    failed = {task["name"]: task["exit"] for task in trace(tmp_path) if task["status"] == "FAILED"}
+    assert failed["SEARCH:QUERY_SEARCH (batch_0002)"] == "-"
+    assert answers(tmp_path / "out") == answers(demo.out)
     jobs = [task["native_id"] for task in trace(tmp_path)]
     assert len(set(jobs)) == len(jobs)
+    first = results(tmp_path / "out")
     done = nextflow.run(*arguments, "-resume", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert {task["status"] for task in trace(tmp_path)} == {"CACHED"}
-    assert results(tmp_path / "out") == results(demo.out)
+    assert results(tmp_path / "out") == first
 
 
 def test_cards_go_to_embedding_alone_and_shards_in_an_array(nextflow: Nextflow, slurm: Path, tmp_path: Path) -> None:
@@ -105,31 +116,52 @@ def test_cards_go_to_embedding_alone_and_shards_in_an_array(nextflow: Nextflow, 
     assert {name.split(" ")[0] for name in with_card} == {"EMBED"}
     assert all(re.search("^#SBATCH -p gpu$", wrappers[name], re.MULTILINE) for name in with_card)
     assert not any("-p gpu" in text for name, text in wrappers.items() if name not in with_card)
-    arrays = {task["native_id"] for task in trace(tmp_path, "results") if "INDEX_SEGMENT" in task["name"]}
-    (array,) = {native.split("_")[0] for native in arrays}
-    assert arrays == {f"{array}_0", f"{array}_1"}
+    _in_an_array(trace(tmp_path, "results"), "INDEX_SEGMENT", 2)
+
+
+def _in_an_array(tasks: list[dict[str, str]], process: str, number: int) -> None:
+    jobs = {task["native_id"] for task in tasks if process in task["name"]}
+    (array,) = {job.split("_")[0] for job in jobs}
+    assert jobs == {f"{array}_{index}" for index in range(number)}
+
+
+def test_families_in_an_array(nextflow: Nextflow, slurm: Path, tmp_path: Path) -> None:
+    (tmp_path / "families").mkdir()
+    for name in ("one.fa", "two.fa", "three.fa"):
+        (tmp_path / "families" / name).touch()
+    done = nextflow.run(
+        *("-stub-run", "-c", slurm, "-profile", "slurm", "--workflow", "msa", "--input", "families", "--skip_multiqc"),
+        *("--outdir", "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+    _in_an_array(trace(tmp_path), "MSA_ALIGN", 3)
+    assert {path.name for path in (tmp_path / "out" / "families").iterdir()} == {"one", "two", "three"}
 
 
 def test_exit_status_of_jobs(nextflow: Nextflow, slurm: Path, tmp_path: Path) -> None:
-    """Killed jobs are tried again with more time and memory; others are not."""
+    """Killed jobs are tried again with more time and memory; others are not. The queue has one job at a time."""
     root = HERE.parents[1]
     configs = [root / "conf" / "base.config", root / "conf" / "slurm.config", slurm]
     (tmp_path / "small.config").write_text(
+        "executor.queueSize = 1\ntrace { raw = true; fields = 'name,status,submit,complete' }\n"
         "process {\n resourceLimits = [cpus: 2, memory: 2.GB, time: 5.h]\n withLabel: process_high {\n cpus = 1\n"
         " memory = { 256.MB * task.attempt }\n time = { 1.h * task.attempt }\n }\n}\n"
     )
     options = [text for path in [*configs, tmp_path / "small.config"] for text in ("-c", path)]
     done = nextflow(*options, "run", HERE / "exits.nf", "-with-trace", "trace.txt", cwd=tmp_path)
     assert done.returncode == 1
-    rows = [line.split("\t") for line in (tmp_path / "trace.txt").read_text().splitlines()[1:]]
+    rows = table(tmp_path / "trace.txt")
     states: dict[str, list[str]] = {}
     for row in rows:
-        states.setdefault(row[3], []).append(row[4])
+        states.setdefault(row["name"], []).append(row["status"])
+    times = sorted((int(row["submit"]), int(row["complete"])) for row in rows)
+    assert all(before[1] <= after[0] for before, after in pairwise(times))
     assert states.pop("NOT_AGAIN") == ["FAILED"]
     assert states.pop("AGAIN (0)") == ["COMPLETED"]
     assert states == {f"AGAIN ({code})": ["FAILED", "COMPLETED"] for code in (137, 140, 143)}
     jobs = [path.read_text() for path in tmp_path.glob("work/*/*/.command.run")]
-    times = [re.findall(r"^#SBATCH -t (\S+)$", job, re.MULTILINE) for job in jobs if "NOT_AGAIN" in job]
-    assert times == [["04:00:00"]]
+    limits = [re.findall(r"^#SBATCH -t (\S+)$", job, re.MULTILINE) for job in jobs if "NOT_AGAIN" in job]
+    assert limits == [["04:00:00"]]
     asked = [re.findall(r"^#SBATCH (-t \S+|--mem \S+)$", job, re.MULTILINE) for job in jobs if "'AGAIN (137)'" in job]
     assert sorted(asked) == [["-t 01:00:00", "--mem 256M"], ["-t 02:00:00", "--mem 512M"]]
