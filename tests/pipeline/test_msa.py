@@ -119,4 +119,8 @@ def test_known_families_are_named(nextflow: Nextflow, demo: Finished, tmp_path: 
     hits = table(out / "hits.tsv")
     assert [(hit["family"], hit["clan"]) for hit in hits[:4]] == [("tRNA", "CL00001")] * 3 + [("", "")]
     assert (out / "hits.gff3").read_text().count("Dbxref=RFAM:RF00005;") == 3
-    assert verdict in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert verdict in page
+    assert page.count('<td class="family">tRNA RF00005 ') == 3
+    rows = [line.split()[1] for line in (out / "hits.tblout").read_text().splitlines()[2:]]
+    assert rows[:4] == ["RF00005"] * 3 + ["-"]

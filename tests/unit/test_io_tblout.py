@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from Bio import SearchIO
 
-from rhoma.errors import ArtefactError
+from rhoma.errors import ArtefactError, InputError
 from rhoma.hits import Hit
 from rhoma.io.tblout import merge_tblout, write_tblout
 
@@ -61,7 +62,21 @@ def test_tables_are_joined_under_one_header_sorted_by_query(tmp_path: Path) -> N
     assert list(SearchIO.parse(tmp_path / "b", "infernal-tab")) == []
 
 
+def test_targets_of_known_families_have_their_accessions(tmp_path: Path) -> None:
+    write_tblout(tmp_path / "a", HITS, evalue=1e-3)
+    minus, odd = (replace(one, family="tRNA") for one in HITS[1:3])
+    others = [replace(HITS[0], family="mine"), replace(HITS[1], strand="+", family="tRNA")]
+    merge_tblout([tmp_path / "a"], tmp_path / "b", [minus, odd, *others], {"tRNA": "RF00005"})
+    found = [hit for result in SearchIO.parse(tmp_path / "b", "infernal-tab") for hit in result]
+    assert [hit.accession for hit in found] == ["-", "-", "RF00005", "RF00005"]
+    # they stay where tables are joined again
+    merge_tblout([tmp_path / "b"], tmp_path / "c", [minus])
+    assert (tmp_path / "c").read_bytes() == (tmp_path / "b").read_bytes()
+
+
 def test_another_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("t - q - cm 1 9\n")
     with pytest.raises(ArtefactError, match="line 1 has 7 cells"):
         merge_tblout([tmp_path / "a"], tmp_path / "all")
+    with pytest.raises(InputError, match="gone: no such file"):
+        merge_tblout([tmp_path / "gone"], tmp_path / "all")

@@ -16,6 +16,7 @@ from rhoma.errors import ArtefactError, InputError
 from rhoma.hits import Hit
 from rhoma.io.a3m import format_a3m
 from rhoma.io.failed import FAILED, write_failed
+from rhoma.io.families import FAMILIES, FamilyCall, write_families
 from rhoma.io.fasta import Skipped, write_fasta
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
 from rhoma.io.m8 import write_m8
@@ -234,6 +235,21 @@ def test_the_table_of_hits_is_cut(batches) -> None:
     search, msa, fasta = batches
     text = render(collect(search, msa, fasta=[fasta]), PageConfig(top=1))
     assert "best 1 of 2" in text
+
+
+def test_the_accession_of_a_known_family_stands_beside_it(batches, tmp_path: Path) -> None:
+    search, _, _ = batches
+    for directory in search:
+        write_tblout(directory / "hits.tblout", read_hits_tsv(directory / "hits.tsv"), evalue=1e-3)
+    calls = [FamilyCall("zeta"), FamilyCall("zeta", "t1", "-", 3, 10, "tRNA", "RF00005", "CL1", 40.0)]
+    write_families(search[0] / FAMILIES, calls)
+    run = collect(search)
+    cells = re.findall(r'<td class="family">(.*?)</td>', render(run, PageConfig()))
+    assert sorted(map(html.unescape, cells)) == ["", "", NASTY, 'tRNA RF00005 <span class="badge none">CL1</span>']
+    merge_tables(search, run, tmp_path)
+    rows = [row.split() for row in (tmp_path / "hits.tblout").read_text().splitlines()[2:]]
+    assert [row[1] for row in rows if row[0] == "t1"] == ["RF00005"]
+    assert {row[1] for row in rows if row[0] != "t1"} == {"-"}
 
 
 def test_family_calls() -> None:

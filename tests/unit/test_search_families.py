@@ -16,6 +16,7 @@ from rhoma.index.build import build_index
 from rhoma.io.families import UNKNOWN, FamilyCall, read_families, write_families
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
+from rhoma.io.tblout import write_tblout
 from rhoma.search.families import call_families, region_of
 from rhoma.sequences import Record, reverse_complement
 from rhoma.store import write_store
@@ -144,7 +145,9 @@ def test_a_search_is_annotated(tmp_path: Path, toy_embedder: Any) -> None:
     (search / "alignments" / "q.sto").write_text("# STOCKHOLM 1.0\n//\n")
     write_fasta(tmp_path / "q.fa", [Record("q", "", TRNA)])
     start, end = len(LEFT) + 1, len(LEFT) + len(TRNA)
-    write_hits_tsv(search / "hits.tsv", [hit("chr", start + 3, end - 5, "-")])
+    found = [hit("chr", start + 3, end - 5, "-"), hit("other", 1, 20, "+", family="mine")]
+    write_hits_tsv(search / "hits.tsv", found)
+    write_tblout(search / "hits.tblout", found, evalue=1e-3)
     assert run(["query", "press", "--cm", str(MODELS), "--out", str(tmp_path / "rfam")]) == 0
     arguments = ["--search", str(search), "--fasta", str(tmp_path / "q.fa"), "--index", str(tmp_path / "index")]
     arguments += ["--models", str(tmp_path / "rfam"), "--clanin", str(CLANS), "-t", "1"]
@@ -152,10 +155,11 @@ def test_a_search_is_annotated(tmp_path: Path, toy_embedder: Any) -> None:
         assert run(["query", "annotate", *arguments, "--out", str(tmp_path / name)]) == 0
     out = tmp_path / "1"
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert files == ["alignments/q.sto", "families.tsv", "hits.bed", "hits.gff3", "hits.tsv"]
+    assert files == ["alignments/q.sto", "families.tsv", "hits.bed", "hits.gff3", "hits.tblout", "hits.tsv"]
     for file in files:
         assert (out / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
-    (found,) = read_hits_tsv(out / "hits.tsv")
-    assert (found.family, found.clan) == ("tRNA", "CL00001")
-    assert "Dbxref=RFAM:RF00005;" in (out / "hits.gff3").read_text()
+    assert [(one.family, one.clan) for one in read_hits_tsv(out / "hits.tsv")] == [("tRNA", "CL00001"), ("mine", "")]
+    assert (out / "hits.gff3").read_text().count("Dbxref=RFAM:RF00005;") == 1
+    rows = (out / "hits.tblout").read_text().splitlines()[2:]
+    assert [row.split()[:2] for row in rows] == [["chr", "RF00005"], ["other", "-"]]
     assert read_hits_tsv(search / "hits.tsv")[0].family == ""

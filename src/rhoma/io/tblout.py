@@ -1,19 +1,21 @@
 """``hits.tblout``: all hits in the columns of Infernal's tables (``cmsearch --tblout``, format 1).
 
 The column ``mdl`` says whose bits a row shows, as in Infernal's own: ``cm`` or ``hmm``. Model positions are those of
-the query. What a name begins with: a target's ``#`` would make its row a comment, and is written as ``%23``.
+the query; the accession of a target is that of its family in Rfam, where that is known. What a name begins with: a
+target's ``#`` would make its row a comment, and is written as ``%23``.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rhoma.artifacts import atomic_write
-from rhoma.errors import ArtefactError
+from rhoma.errors import ArtefactError, InputError
 from rhoma.hits import format_evalue, sort_hits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rhoma.hits import Hit
@@ -39,7 +41,9 @@ _COLUMNS = (
     ("inc", 3, True),
     ("description of target", 21, True),
 )
-_QUERY = 2
+_ACCESSION, _QUERY = 1, 2
+# what tells a row from all others: target, query, ends and strand
+_place = itemgetter(0, 2, 7, 8, 9)
 # Infernal's numbers of the passes of its pipeline: the standard one, and that of a profile alone
 _PASSES = {"cm": "1", "hmm": "6"}
 
@@ -99,14 +103,27 @@ def write_tblout(path: Path, hits: Iterable[Hit], *, evalue: float) -> None:
     _write(path, [_cells(hit, evalue) for hit in sort_hits(hits)])
 
 
-def merge_tblout(paths: Iterable[Path], out: Path) -> None:
+def merge_tblout(
+    paths: Iterable[Path], out: Path, hits: Iterable[Hit] = (), accessions: Mapping[str, str] | None = None
+) -> None:
     """Writes several tables, of different queries, as one that is sorted by query.
 
+    Args:
+        paths: Tables of :func:`write_tblout`.
+        out: The file.
+        hits: Those of the tables, with what is known of their families since.
+        accessions: Rfam's accessions by family; they become those of the targets.
+
     Raises:
+        InputError: A table is missing.
         ArtefactError: A row has another number of cells.
     """
+    named = ((hit, (accessions or {}).get(hit.family)) for hit in hits)
+    known = {_place(_cells(hit, 0)): accession for hit, accession in named if accession}
     rows = []
     for path in paths:
+        if not path.is_file():
+            raise InputError("no such file", path=path, remedy="run 'query search' again")
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
             if not line or line.startswith("#"):
                 continue
@@ -114,6 +131,7 @@ def merge_tblout(paths: Iterable[Path], out: Path) -> None:
             cells = [cell for cell in line.split(" ") if cell]
             if len(cells) != len(_COLUMNS):
                 raise ArtefactError(f"line {number} has {len(cells)} cells", path=path, remedy="write it again")
+            cells[_ACCESSION] = known.get(_place(cells), cells[_ACCESSION])
             rows.append(cells)
     rows.sort(key=lambda row: row[_QUERY])
     _write(out, rows)

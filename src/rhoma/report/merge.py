@@ -34,11 +34,13 @@ def merge_hits(search: Sequence[Path], run: Run, out: Path) -> None:
         out: an existing directory.
     """
     hits = [hit for query in run.queries for hit in query.hits]
+    accessions = accessions_of(run.families)
     write_hits_tsv(out / "hits.tsv", hits)
     merge_m8([path / "hits.m8" for path in search if (path / "hits.m8").is_file()], out / "hits.m8")
-    write_gff3(out / "hits.gff3", hits, accessions_of(run.families))
+    write_gff3(out / "hits.gff3", hits, accessions)
     write_bed(out / "hits.bed", hits)
-    merge_tblout([path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()], out / "hits.tblout")
+    tables = [path / "hits.tblout" for path in search if (path / "hits.tblout").is_file()]
+    merge_tblout(tables, out / "hits.tblout", hits, accessions)
     if run.families:
         write_families(out / FAMILIES, run.families)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from rhoma import __version__
 from rhoma.artifacts import atomic_write
 from rhoma.hits import format_evalue
+from rhoma.io.families import accessions_of
 from rhoma.msa.draw import PAIR_COLOURS, PAIR_WORDS
 from rhoma.report.alignment import MOST_ROWS, alignment_view
 from rhoma.report.collect import depth
@@ -183,6 +184,7 @@ def render(run: Run, config: PageConfig) -> str:
         words=_FAMILIES if config.families else _QUERIES,
         run=run,
         sections=sections,
+        accessions=accessions_of(run.families),
         found=sum(section.passing > 0 for section in sections),
         hits=sum(section.passing for section in sections),
         warned=[section for section in sections if section.warnings],

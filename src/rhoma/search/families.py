@@ -14,6 +14,7 @@ from rhoma.io.families import FAMILIES, FamilyCall, accessions_of, write_familie
 from rhoma.io.fasta import read_fasta
 from rhoma.io.gff3 import write_gff3
 from rhoma.io.hits import read_hits_tsv, write_hits_tsv
+from rhoma.io.tblout import merge_tblout
 from rhoma.sequences import reverse_complement
 
 if TYPE_CHECKING:
@@ -151,10 +152,11 @@ def annotate_search(
             target = work / Path(place).relative_to(search)
             target.mkdir(exist_ok=True)
             for file in files:
-                if file not in ("hits.tsv", "hits.gff3", "hits.bed"):
+                if file not in ("hits.tsv", "hits.gff3", "hits.bed", "hits.tblout"):
                     link(Path(place) / file, target / file)
         write_hits_tsv(work / "hits.tsv", hits)
         write_gff3(work / "hits.gff3", hits, accessions_of(calls))
         write_bed(work / "hits.bed", hits)
+        merge_tblout([search / "hits.tblout"], work / "hits.tblout", hits, accessions_of(calls))
         write_families(work / FAMILIES, calls)
     return calls
