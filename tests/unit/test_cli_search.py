@@ -19,6 +19,7 @@ import pytest
 from rhoma.artifacts import MANIFEST
 from rhoma.cli import run
 from rhoma.errors import ToolError
+from rhoma.index.describe import describe_index
 from rhoma.io.failed import read_failed
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_hits_tsv
@@ -111,6 +112,9 @@ def test_one_command_leaves_what_the_pipeline_leaves(finished: Path) -> None:
     assert {hit.family for hit in found} >= {"tRNA"}
     assert [one.id for one in read_skipped(finished / "skipped_records.tsv")] == ["void"]
     assert json.loads((finished / "parameters.json").read_text())["effort"] == "fast"
+    # what E-values refer to
+    size = describe_index(finished.parent / "index")["database_size"]
+    assert f"The database stands for <b>{size:,}</b> comparisons (Z)" in (finished / "report.html").read_text()
     # nothing is left beside the results
     assert {path.name for path in finished.parent.iterdir() if path.name.startswith(".")} == set()
 

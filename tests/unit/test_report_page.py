@@ -85,7 +85,7 @@ def make_batch(directory: Path, hits: dict[str, list[Hit]]) -> tuple[Path, Path]
     everything = [one for found in hits.values() for one in found]
     write_hits_tsv(search / "hits.tsv", everything)
     write_m8(search / "hits.m8", everything)
-    write_rounds(search / ROUNDS, [(name, 1, 1, 1000, 900, 3, 0, False, name == "zeta") for name in hits])
+    write_rounds(search / ROUNDS, [(name, 1, 1, 1000, 900, 3, 0, False, name == "zeta", 1812.4) for name in hits])
     for path in (search, msa):
         write_failed(path / FAILED, [])
     rows = []
@@ -235,6 +235,17 @@ def test_the_table_of_hits_is_cut(batches) -> None:
     search, msa, fasta = batches
     text = render(collect(search, msa, fasta=[fasta]), PageConfig(top=1))
     assert "best 1 of 2" in text
+
+
+def test_the_page_says_what_e_values_refer_to(batches) -> None:
+    search, msa, _ = batches
+    said = "The database stands for <b>1,812.4</b> comparisons (Z) of a query with 500 nucleotides, on both strands."
+    assert said in render(collect(search, msa), PageConfig())
+    (search[0] / ROUNDS).write_text((search[0] / ROUNDS).read_text().replace("1812.4", "90.0"))
+    assert "stands for <b>90.0 and 1,812.4</b> comparisons" in render(collect(search, msa), PageConfig())
+    (search[0] / ROUNDS).write_text((search[0] / ROUNDS).read_text().replace("90.0", "much"))
+    with pytest.raises(InputError, match="record 'zeta': has a row that is none of rounds"):
+        collect(search, msa)
 
 
 def test_the_accession_of_a_known_family_stands_beside_it(batches, tmp_path: Path) -> None:

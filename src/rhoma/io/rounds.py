@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = "rounds.tsv"
-COLUMNS = ("query", "tile", "round", "shortlist", "regions", "included", "new", "cm", "full")
+COLUMNS = ("query", "tile", "round", "shortlist", "regions", "included", "new", "cm", "full", "comparisons")
 
 
 class Rounds(NamedTuple):
@@ -21,14 +21,16 @@ class Rounds(NamedTuple):
     Attributes:
         most: Rounds of the tile that had most.
         full: Whether a shortlist ended full: homologs may have been left out.
+        comparisons: Z, see :mod:`rhoma.evalue`; 0 without a round.
     """
 
-    most: int
-    full: bool
+    most: int = 0
+    full: bool = False
+    comparisons: float = 0.0
 
 
 def write_rounds(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Writes the table; a row has the cells of ``COLUMNS``, the last two of which are true or false."""
+    """Writes the table; a row has the cells of ``COLUMNS``, of which ``cm`` and ``full`` are true or false."""
     with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write("\t".join(COLUMNS) + "\n")
         for row in rows:
@@ -40,7 +42,7 @@ def read_rounds(path: Path) -> dict[str, Rounds]:
     """Returns what the rounds of each query in the table came to, in its order.
 
     Raises:
-        InputError: The file is missing, has other columns, or a round that is no number.
+        InputError: The file is missing, has other columns, or a round or Z that is no number.
     """
     if not path.is_file():
         raise InputError("no such file", path=path, remedy="run 'query search' again")
@@ -49,10 +51,11 @@ def read_rounds(path: Path) -> dict[str, Rounds]:
         raise InputError("is no table of rounds", path=path, remedy="run 'query search' again")
     found: dict[str, Rounds] = {}
     for row in rows[1:]:
-        if len(row) != len(COLUMNS) or not row[2].isdigit():
-            raise InputError(
-                "has a row that is none of rounds", path=path, record=row[0], remedy="run 'query search' again"
-            )
-        before = found.get(row[0], Rounds(0, False))
-        found[row[0]] = Rounds(max(before.most, int(row[2])), before.full or row[-1] == "yes")
+        before = found.get(row[0], Rounds())
+        try:
+            number, full, comparisons = int(row[2]), row[8] == "yes", float(row[9])
+        except (IndexError, ValueError):
+            remedy = "run 'query search' again"
+            raise InputError("has a row that is none of rounds", path=path, record=row[0], remedy=remedy) from None
+        found[row[0]] = Rounds(max(before.most, number), before.full or full, comparisons)
     return found

@@ -82,6 +82,7 @@ class Run:
         failed: (query, reason) of queries or families that failed.
         families: what models of known families say of queries and their best hits.
         left_out: records of the database that were left out; None where that is not known.
+        comparisons: Z of the E-values (:mod:`rhoma.evalue`), one number for each database; none without a search.
         parameters: name and value, as text, sorted by name.
         versions: program and version, sorted by name.
     """
@@ -91,6 +92,7 @@ class Run:
     failed: tuple[tuple[str, str], ...] = ()
     families: tuple[FamilyCall, ...] = ()
     left_out: tuple[Skipped, ...] | None = None
+    comparisons: tuple[float, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = field(default=())
 
@@ -219,7 +221,7 @@ def collect(
     for name in dict.fromkeys(order):
         entry = quality.get(name)
         measured = entry[0] if entry else None
-        searched = rounds.get(name, Rounds(0, False))
+        searched = rounds.get(name, Rounds())
         safe = safe_name(name)
         queries.append(
             QueryResult(
@@ -240,6 +242,7 @@ def collect(
         tuple(failed),
         tuple(calls),
         tuple(read_skipped(left_out)) if left_out is not None else None,
+        tuple(sorted({seen.comparisons for seen in rounds.values()})),
         tuple(settings),
         tuple(read_versions(versions)) if versions is not None else (),
     )

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from rhoma import __version__
 from rhoma.artifacts import atomic_write
+from rhoma.evalue import UNIT
 from rhoma.hits import format_evalue
 from rhoma.io.families import accessions_of
 from rhoma.msa.draw import PAIR_COLOURS, PAIR_WORDS
@@ -185,6 +186,8 @@ def render(run: Run, config: PageConfig) -> str:
         run=run,
         sections=sections,
         accessions=accessions_of(run.families),
+        comparisons=" and ".join(f"{size:,.1f}" for size in run.comparisons),
+        unit=UNIT,
         found=sum(section.passing > 0 for section in sections),
         hits=sum(section.passing for section in sections),
         warned=[section for section in sections if section.warnings],

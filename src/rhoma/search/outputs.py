@@ -49,6 +49,11 @@ def write_results(
         InputError: When ``out`` is in use or cannot be written.
     """
     hits = sort_hits(hit for result in results for hit in label_hits(result.hits, labels or {}))
+    rounds = [
+        (r.query, tile, s.round, s.shortlist, s.regions, s.included, s.new, s.cm, s.full, round(r.comparisons, 1))
+        for r in results
+        for tile, s in r.rounds
+    ]
     with artefact_directory(out) as work:
         write_hits_tsv(work / "hits.tsv", hits)
         write_m8(work / "hits.m8", hits)
@@ -56,14 +61,7 @@ def write_results(
         write_bed(work / "hits.bed", hits)
         write_tblout(work / "hits.tblout", hits, evalue=evalue)
         write_failed(work / FAILED, [(result.query, result.failure) for result in results if result.failure])
-        write_rounds(
-            work / ROUNDS,
-            (
-                (result.query, tile, s.round, s.shortlist, s.regions, s.included, s.new, s.cm, s.full)
-                for result in results
-                for tile, s in result.rounds
-            ),
-        )
+        write_rounds(work / ROUNDS, rounds)
         timings = ["query\tstage\tseconds"]
         for result in results:
             timings += [f"{result.query}\tround {tile}.{s.round}\t{s.seconds:.4f}" for tile, s in result.rounds]

@@ -44,6 +44,7 @@ class SearchResult:
         rounds: (number of the tile, what the round did), in order.
         seconds: Seconds by stage.
         failure: Why the query could not be searched; empty where it was.
+        comparisons: Z, what the whole database stands for in the E-values; 0 where it could not be searched.
     """
 
     query: str
@@ -52,6 +53,7 @@ class SearchResult:
     rounds: list[tuple[int, RoundStats]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     failure: str = ""
+    comparisons: float = 0.0
 
     @property
     def full(self) -> bool:
@@ -81,7 +83,8 @@ def search(
         # the structure of a stretch is a guess, and its covariance model takes twenty times as long as all else
         config = config.model_copy(update={"effort": "fast"})
     scorer = ProfileScorer(seed=config.seed, threads=config.threads)
-    size = (config.database_size or database.size) * len(query.tiles)
+    comparisons = config.database_size or database.size
+    size = comparisons * len(query.tiles)
     outcomes = [Rounds(tile, database, scorer, config, size).run() for tile in query.tiles]
     seconds: dict[str, float] = {}
     for outcome in outcomes:
@@ -104,7 +107,7 @@ def search(
     )
     seconds["align"] = time.perf_counter() - began
     rounds = [(outcome.tile.number + 1, stats) for outcome in outcomes for stats in outcome.stats]
-    return SearchResult(query.name, hits, alignment, rounds, seconds)
+    return SearchResult(query.name, hits, alignment, rounds, seconds, comparisons=comparisons)
 
 
 def _hits(query: Query, database: Database, one: Chain, row: Row, size: float, homolog: float) -> list[Hit]:
