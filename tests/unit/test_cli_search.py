@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rhoma import infernal
 from rhoma.artifacts import MANIFEST
 from rhoma.cli import run
 from rhoma.errors import ToolError
 from rhoma.index.describe import describe_index
 from rhoma.io.failed import read_failed
+from rhoma.io.families import UNKNOWN, read_families
 from rhoma.io.fasta import read_fasta, write_fasta
 from rhoma.io.hits import read_hits_tsv
 from rhoma.io.skipped import read_skipped
 from rhoma.msa import align
+from rhoma.run import search as run_search
 from rhoma.search import searcher
 from rhoma.sequences import Record
 
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.tool("cmbuild", "cmalign", "cmsearch")
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
+# tRNA (clan CL00001 with tRNA-Sec), Vault, snR75, Plant_SRP, tRNA-Sec
+SUITE = Path("/usr/share/doc/infernal/examples/testsuite")
+suite = pytest.mark.skipif(not SUITE.is_dir(), reason=f"{SUITE} is missing: it comes with Debian's infernal")
 TABLES = {
     *("hits.tsv", "hits.m8", "hits.tblout", "hits.gff3", "hits.bed", "msa.tsv", "skipped_records.tsv"),
     *("report.html", "rhoma_queries_mqc.tsv", "parameters.json", "versions.yml"),
@@ -151,6 +157,71 @@ def test_the_steps_of_the_pipeline_give_the_same(finished: Path, tmp_path: Path)
     }
 
 
+@pytest.mark.tool("cmscan", "cmpress")
+@suite
+def test_known_families_are_named_as_the_pipeline_names_them(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "models.cm").write_bytes((SUITE / "5.c.cm").read_bytes())
+    known = ["--rfam-cm", tmp_path / "models.cm", "--rfam-clanin", SUITE / "5.claninfo", "--rfam-hits", "2"]
+    command = ["search", "queries.fasta", "index", *COMMAND[3:], *known, "-o", tmp_path / "out"]
+    done = rhoma(*command, cwd=finished.parent)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    verdict = "tRNA, RF00005, clan CL00001, above the gathering cut-off"
+    calls = read_families(out / "families.tsv")
+    assert [(call.query, bool(call.target), call.verdict) for call in calls] == [
+        *(("tRNA_X63088", target, verdict) for target in (False, True, True)),
+        ("alone", False, UNKNOWN),
+    ]
+    hits = [hit for hit in read_hits_tsv(out / "hits.tsv") if hit.query == "tRNA_X63088"]
+    assert [(hit.family, hit.clan) for hit in hits[:3]] == [("tRNA", "CL00001")] * 2 + [("", "")]
+    named = {f"{hit.target}/{hit.tstart}-{hit.tend}" for hit in hits[:2]}
+    assert (out / "hits.gff3").read_text().count("Dbxref=RFAM:RF00005;") == 2
+    table = [line.split() for line in (out / "hits.tblout").read_text().splitlines()[2:]]
+    assert {f"{row[0]}/{row[7]}-{row[8]}" for row in table if row[1] == "RF00005"} == named
+    page = (out / "report.html").read_text()
+    assert f"known family: <b>{verdict}</b>" in page
+    assert f"known family: <b>{UNKNOWN}</b>" in page
+    assert page.count('<td class="family">tRNA RF00005 ') == 2
+    assert (out / "queries" / "tRNA_X63088" / "msa.sto").read_text().count(" DE tRNA (CL00001)\n") == 2
+    # the models are a part of what was asked
+    assert "is complete already" in rhoma(*command, cwd=finished.parent).stderr
+    with (tmp_path / "models.cm").open("a") as handle:
+        handle.write("\n")
+    done = rhoma(*command, cwd=finished.parent)
+    assert (done.returncode, "holds the results of another search" in done.stderr) == (1, True)
+
+
+@suite
+@pytest.mark.tool("cmscan", "cmpress")
+def test_a_search_that_was_stopped_asks_about_the_batches_that_are_left(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.parent)
+    command = ["search", "queries.fasta", "index", *COMMAND[3:], "--no-align", "--rfam-cm", str(SUITE / "5.c.cm")]
+    annotate, press = run_search.annotate_search, infernal.press
+    asked: list[str] = []
+
+    def annotate_search(search: Path, *args: Any, **more: Any) -> Any:
+        asked.append(search.stem)
+        if len(asked) == 3:
+            raise ToolError("cmscan", "has fallen over")
+        return annotate(search, *args, **more)
+
+    def pressed(models: Path, out: Path) -> None:
+        asked.append(models.name)
+        press(models, out)
+
+    monkeypatch.setattr(run_search, "annotate_search", annotate_search)
+    monkeypatch.setattr(infernal, "press", pressed)
+    assert run([*command, "-o", str(tmp_path / "out")]) == 1
+    assert run([*command, "-o", str(tmp_path / "out")]) == 0
+    assert asked == ["5.c.cm", "batch_0001", "batch_0002", "batch_0002"]
+    assert [call.query for call in read_families(tmp_path / "out" / "families.tsv") if not call.target] == [
+        "tRNA_X63088",
+        "alone",
+    ]
+
+
 def test_an_index_gives_what_its_fasta_gives(finished: Path, tmp_path: Path) -> None:
     data = finished.parent
     options = [*COMMAND[3:], "--labels", "labels.tsv", "--no-align"]
@@ -238,6 +309,9 @@ def test_an_index_build_that_was_killed_goes_on_and_gives_the_same_bytes(finishe
         (["queries.fasta", "index", "-o", "x", "--labels", "queries.fasta"], 1, ["queries.fasta", "header"]),
         (["queries.fasta", "index", "-o", "."], 1, ["no results of a search"]),
         (["queries.fasta", "database.fasta.gz", "-o", "x", "--strict"], 1, ["'void'", "all N"]),
+        (["queries.fasta", "index", "-o", "x", "--rfam-cm", "gone.cm"], 1, ["gone.cm", "no such file"]),
+        (["queries.fasta", "index", "-o", "x", "--rfam-cm", "labels.tsv"], 1, ["labels.tsv", "gathering thresholds"]),
+        (["queries.fasta", "index", "-o", "x", "--rfam-clanin", "labels.tsv"], 2, ["--rfam-cm"]),
         (["queries.fasta", "index"], 2, ["--out"]),
         (["queries.fasta", "index", "-o", "x", "--evalue", "0"], 2, ["--evalue"]),
         (["queries.fasta", "index", "-o", "x", "--effort", "much"], 2, ["--effort"]),

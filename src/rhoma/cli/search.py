@@ -30,6 +30,7 @@ Examples:
   rhoma search queries.fasta database.fasta.gz -o results
   rhoma search queries.fasta database.fasta -o results --save-index index
   rhoma search more.fasta index -o more_results --effort fast --threads 8
+  rhoma search queries.fasta index -o named --rfam-cm Rfam.cm.gz --rfam-clanin Rfam.clanin
 """
 
 app = new_app()
@@ -54,6 +55,21 @@ def search(
     aligner: AlignerOption = "auto",
     no_align: Annotated[bool, typer.Option("--no-align", help="Tables and report only, no alignments.")] = False,
     labels: Labels = None,
+    rfam_cm: Annotated[
+        Path | None,
+        typer.Option(
+            "--rfam-cm",
+            "--rfam_cm",
+            help="Models of known families, Rfam.cm (may be gzip): queries and their best hits are asked about theirs.",
+        ),
+    ] = None,
+    rfam_clanin: Annotated[
+        Path | None, typer.Option("--rfam-clanin", "--rfam_clanin", help="Clans of these families, Rfam.clanin.")
+    ] = None,
+    rfam_hits: Annotated[
+        int,
+        typer.Option("--rfam-hits", "--rfam_hits", min=0, help="Hits of a query that are asked about, the best."),
+    ] = 10,
     strict: Strict = False,
     save_index: Annotated[
         Path | None,
@@ -81,6 +97,8 @@ def search(
     use_threads(threads)
     if save_index is not None and database.is_dir():
         raise typer.BadParameter("DATABASE is an index already", param_hint="--save-index")
+    if rfam_clanin is not None and rfam_cm is None:
+        raise typer.BadParameter("the models of the families are needed too, --rfam-cm", param_hint="--rfam-clanin")
     settings = search_config(
         effort=effort,
         shortlist=shortlist,
@@ -101,6 +119,9 @@ def search(
         max_homologs=max_homologs,
         aligner=None if no_align else aligner,
         labels=labels,
+        rfam_cm=rfam_cm,
+        rfam_clanin=rfam_clanin,
+        rfam_hits=rfam_hits,
         model=model,
         model_dir=model_dir,
         device=device,

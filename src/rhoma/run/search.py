@@ -7,15 +7,13 @@ goes on behind the last whole one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from rhoma import __version__, tools
+from rhoma import infernal, tools
 from rhoma.artifacts import MANIFEST, alone, artefact_directory, atomic_write
 from rhoma.errors import InputError
 from rhoma.index.build import index_database
@@ -31,6 +29,8 @@ from rhoma.msa.align import AlignConfig, align_batch
 from rhoma.report.page import PageConfig
 from rhoma.report.write import PAGE, write_report
 from rhoma.run import place
+from rhoma.run.parameters import parameters_of, sha256
+from rhoma.search.families import annotate_search
 from rhoma.search.inputs import read_queries, write_batches
 from rhoma.search.outputs import log_troubles, write_results
 from rhoma.search.searcher import Searcher
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from rhoma.io.fasta import Skipped
     from rhoma.models.embedder import Embedder
     from rhoma.search.config import SearchConfig
     from rhoma.sequences import Record
@@ -63,6 +62,9 @@ class SearchRun:
         max_homologs: Most homologs in an alignment.
         aligner: What aligns homologs first (:class:`rhoma.msa.align.AlignConfig`); None leaves alignments out.
         labels: TSV of families and clans.
+        rfam_cm: Models of known families; None asks about none.
+        rfam_clanin: Their clans.
+        rfam_hits: Hits of a query that are asked about, the best.
         model: Model bundle; None is the shipped one.
         model_dir: Directory of public models' weights.
         device: Where is embedded and, with one thread, searched.
@@ -79,6 +81,9 @@ class SearchRun:
     max_homologs: int = 5_000
     aligner: aligners.Aligner | None = "auto"
     labels: Path | None = None
+    rfam_cm: Path | None = None
+    rfam_clanin: Path | None = None
+    rfam_hits: int = 10
     model: Path | None = None
     model_dir: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "cpu"
@@ -96,7 +101,8 @@ class SearchRun:
             stages: Gives, for the name of a stage, what is told of its progress.
 
         Raises:
-            InputError: The queries, the database or the labels cannot be used, or ``out`` holds something else.
+            InputError: The queries, the database, the labels or the models of families cannot be used, or ``out`` holds
+                something else.
             ArtefactError: The index is damaged or was made with another model; another process writes to ``out``.
             ToolError: A program is missing or has failed.
         """
@@ -107,7 +113,7 @@ class SearchRun:
         embedder = load_embedder(self.model, device=self.device, threads=self.search.threads, model_dir=self.model_dir)
         if self.database.is_dir():
             Index.open(self.database, model_sha256=embedder.sha256)
-        parameters = self._parameters([*records, *short], embedder)
+        parameters = parameters_of(self, [*records, *short], embedder)
         if place.complete(self.out, parameters, overwrite=self.overwrite):
             if self.save_index is not None and not (self.save_index / MANIFEST).is_file():
                 raise InputError(
@@ -128,6 +134,9 @@ class SearchRun:
                 try:
                     if not (scratch / "prepared").is_dir():
                         write_batches(records, short, scratch / "prepared", batch_size=self.batch_size)
+                    if self.rfam_cm is not None and not (scratch / "families").is_dir():
+                        with artefact_directory(scratch / "families") as pressed:
+                            infernal.press(self.rfam_cm, pressed)
                     index = self._index(scratch, embedder, stages)
                 except InputError:
                     # there is nothing yet that would be worth to go on with
@@ -140,30 +149,10 @@ class SearchRun:
     def _check_tools(self) -> None:
         for program in ("cmbuild", "cmsearch") if self.search.effort != "fast" else ():
             tools.require(program)
+        for program in ("cmpress", "cmscan") if self.rfam_cm is not None else ():
+            tools.require(program)
         if self.aligner is not None:
             aligners.require(self.aligner)
-
-    def _parameters(self, queries: Sequence[Record | Skipped], embedder: Embedder) -> str:
-        """Returns all that the results depend on, as the text of ``parameters.json``."""
-        database = self.database / MANIFEST if self.database.is_dir() else self.database
-        values: dict[str, Any] = {
-            **self.search.model_dump(exclude={"threads"}, exclude_none=True),
-            "queries": str(self.queries),
-            "queries_sha256": hashlib.sha256(repr(queries).encode()).hexdigest(),
-            "database": str(self.database),
-            "database_sha256": _sha256(database),
-            "labels": None if self.labels is None else str(self.labels),
-            "labels_sha256": None if self.labels is None else _sha256(self.labels),
-            "model": embedder.name,
-            "model_sha256": embedder.sha256,
-            "strict": self.strict,
-            "aligner": self.aligner,
-            "max_homologs": self.max_homologs,
-            "batch_size": self.batch_size,
-            "version": __version__,
-        }
-        values = {key: value for key, value in sorted(values.items()) if value is not None}
-        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     def _index(self, scratch: Path, embedder: Embedder, stages: Stages) -> Path:
         """Returns the index, which it makes of a FASTA database."""
@@ -171,7 +160,7 @@ class SearchRun:
             return self.database
         path = self.save_index or scratch / "index"
         made = scratch / "index.sha256"
-        if made.is_file() and (path / MANIFEST).is_file() and made.read_text() == _sha256(path / MANIFEST):
+        if made.is_file() and (path / MANIFEST).is_file() and made.read_text() == sha256(path / MANIFEST):
             return path
         records, skipped = load_database(self.database, strict=self.strict)
         with stages("windows embedded") as tell:
@@ -187,7 +176,7 @@ class SearchRun:
         if index.mmseqs is None:
             logger.warning("mmseqs is not on PATH: the index has no MMseqs2 database")
         with atomic_write(made) as draft:
-            draft.write_text(_sha256(path / MANIFEST))
+            draft.write_text(sha256(path / MANIFEST))
         return path
 
     def _answer(
@@ -206,6 +195,9 @@ class SearchRun:
         parts = [records[start : start + self.batch_size] for start in range(0, len(records), self.batch_size)]
         with stages("queries searched") as tell:
             self._search(list(zip(parts, found, strict=True)), index, embedder, tell)
+        if self.rfam_cm is not None:
+            with stages("batches annotated") as tell:
+                found = self._annotated(batches, found, index, scratch / "families", tell)
         config = AlignConfig(
             evalue=self.search.evalue,
             max_homologs=self.max_homologs,
@@ -264,6 +256,32 @@ class SearchRun:
                     log_troubles(results)
                 done += len(records)
 
+    def _annotated(
+        self,
+        batches: Sequence[Path],
+        found: Sequence[Path],
+        index: Path,
+        pressed: Path,
+        tell: Callable[[int, int], None],
+    ) -> list[Path]:
+        """Returns directories of what was found, with its known families; those that are there are not made again."""
+        annotated = [search.with_suffix(".annotated") for search in found]
+        for done, (batch, search, out) in enumerate(zip(batches, found, annotated, strict=True)):
+            if not out.is_dir():
+                annotate_search(
+                    search,
+                    batch,
+                    index,
+                    pressed,
+                    out,
+                    clans=self.rfam_clanin,
+                    most=self.rfam_hits,
+                    evalue=self.search.evalue,
+                    threads=self.search.threads,
+                )
+            tell(done + 1, len(batches))
+        return annotated
+
 
 def read_failures(out: Path) -> list[tuple[str, str]]:
     """Returns (query, reason) of the queries that failed, by the results in a directory."""
@@ -273,10 +291,3 @@ def read_failures(out: Path) -> list[tuple[str, str]]:
 def _told(tell: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
     """Tells how many of all queries are done, where a batch tells of its own."""
     tell(before + done, total)
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise InputError("no such file", path=path, remedy="check the path")
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
