@@ -132,9 +132,14 @@ def _write_targets(work: Path, letters: Sequence[str]) -> None:
     (work / _TARGETS).write_text(format_fasta((str(number), text) for number, text in enumerate(letters)))
 
 
+def calibrated(model: str) -> bool:
+    """Returns whether a model has E-value parameters."""
+    return "\nECMLC" in model
+
+
 def _with_parameters(model: str) -> str:
     """Returns the model with E-value parameters that are not its own, unless it has some."""
-    if "\nECMLC" in model:
+    if calibrated(model):
         return model
     return re.sub(r"^CM\n", _CALIBRATION + "CM\n", model, count=1, flags=re.MULTILINE)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,20 +78,26 @@ def run(
     """
     program = str(args[0])
     command = [require(program), *map(str, args[1:])]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            env=dict(env) if env is not None else None,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(program, f"did not end within {timeout:g} seconds") from error
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=dict(env) if env is not None else None,
+        # Debian's Infernal is scripts around the programs: a limit ends both
+        process_group=None if timeout is None else 0,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(stdin or "", timeout=timeout)
+        except BaseException as error:
+            process.kill() if timeout is None else os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ToolError(program, f"did not end within {timeout:g} seconds") from error
+            raise
+    done = subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_REPORTED_LINES:]
         problem = f"failed with exit status {done.returncode}"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rhoma import infernal
 from rhoma.cli import run
 from rhoma.hits import Hit
 from rhoma.io.fasta import write_fasta
@@ -43,6 +45,18 @@ def test_options_may_be_written_with_underscores(batch, tmp_path) -> None:
     options = ["--max_homologs", "1", "--max_identity", "0.5", "--evalue", "1e-12", "--quiet"]
     assert run(["query", "align", *batch, *options]) == 0
     assert (tmp_path / "out" / "q" / "homologs.fasta").read_text() == ""
+
+
+@pytest.mark.tool("cmbuild", "cmalign", "cmcalibrate")
+def test_models_are_calibrated_where_that_is_asked_for(batch, tmp_path, monkeypatch) -> None:
+    # of random sequence as little as Infernal takes
+    monkeypatch.setattr(infernal, "calibrate", partial(infernal.calibrate, megabases=0.01))
+    options = ["--calibrate", "--threads", "1", "--quiet"]
+    assert run(["query", "align", *batch, *options]) == 0
+    assert "\nECMLC" in (tmp_path / "out" / "q" / "model.cm").read_text()
+    assert run(["align", str(tmp_path / "q.fasta"), "--out", str(tmp_path / "family"), *options]) == 0
+    assert "\nECMLC" in (tmp_path / "family" / "q" / "model.cm").read_text()
+    assert "#=GF CB cmcalibrate CM\n" in (tmp_path / "family" / "q" / "msa.sto").read_text()
 
 
 def test_prepare_writes_the_input_of_mafft(batch, tmp_path) -> None:

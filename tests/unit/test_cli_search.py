@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -220,6 +221,20 @@ def test_a_search_that_was_stopped_asks_about_the_batches_that_are_left(
         "tRNA_X63088",
         "alone",
     ]
+
+
+@pytest.mark.tool("cmcalibrate")
+def test_models_are_calibrated_where_that_is_asked_for(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.parent)
+    # of random sequence as little as Infernal takes
+    monkeypatch.setattr(infernal, "calibrate", partial(infernal.calibrate, megabases=0.01))
+    (tmp_path / "q.fa").write_text(">q\nACGGGCUCGAAAGAGCCCAGAUC\n")
+    command = ["search", str(tmp_path / "q.fa"), "index", *COMMAND[3:], "-o", str(tmp_path / "out"), "--calibrate"]
+    assert run(command) == 0
+    assert "\nECMLC" in (tmp_path / "out" / "queries" / "q" / "model.cm").read_text()
+    assert json.loads((tmp_path / "out" / "parameters.json").read_text())["calibrate"] is True
 
 
 def test_an_index_gives_what_its_fasta_gives(finished: Path, tmp_path: Path) -> None:

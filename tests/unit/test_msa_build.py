@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
+from rhoma import infernal, tools
 from rhoma.alignment import Alignment, ungapped
 from rhoma.msa import build as module
 from rhoma.msa.aligners import choose_aligner
 from rhoma.msa.build import BuildConfig, Built, build, choose_rows, core_of
 from rhoma.msa.first import first_alignment
+from rhoma.msa.outputs import features_of
 from rhoma.sequences import Record
 from rhoma.structure import pair_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.tool("cmbuild", "cmalign")
 
@@ -47,6 +56,28 @@ def test_a_family_gets_its_structure_and_evidence() -> None:
     assert built.alignment.lines["cov"].count("2") == 2 * len(significant)
     assert first == 0
     assert built.model.startswith("INFERNAL1/a")
+
+
+@pytest.mark.tool("cmcalibrate", "cmsearch")
+def test_a_model_is_calibrated_where_that_is_wanted(monkeypatch, tmp_path: Path) -> None:
+    records = homologs(6, np.random.default_rng(1))
+    start = first_alignment(records[0], records[1:])
+    config = BuildConfig(aligner="cm", calibrate=True)
+    # of random sequence as little as Infernal takes
+    monkeypatch.setattr(infernal, "calibrate", partial(infernal.calibrate, megabases=0.01))
+    built = build(start, config, name="family")
+    assert re.findall(r"^ECM\w+", built.model, re.MULTILINE) == ["ECMLC", "ECMGC", "ECMLI", "ECMGI"]
+    assert features_of(built, name="family")["CB"] == "cmcalibrate CM"
+    assert [warning for warning in built.warnings if "calibrated" in warning] == []
+    (tmp_path / "model.cm").write_text(built.model)
+    (tmp_path / "targets.fa").write_text(f">t\n{'ACGGU' * 9}{records[1].sequence}{'GGUCA' * 9}\n")
+    tools.run(["cmsearch", "--cpu", "0", "--tblout", "hits", "model.cm", "targets.fa"], cwd=tmp_path)
+    best = next(line for line in (tmp_path / "hits").read_text().splitlines() if not line.startswith("#")).split()
+    assert (best[0], int(best[7]) > 40, float(best[15]) < 1e-3) == ("t", True, True)
+    monkeypatch.setattr(module, "_CALIBRATE_SECONDS", 0.05)
+    late = build(start, config, name="family")
+    assert late.model == build(start, BuildConfig(aligner="cm"), name="family").model
+    assert "the covariance model is not calibrated: cmcalibrate: did not end within 0.05 seconds" in late.warnings
 
 
 def test_many_rows_are_aligned_to_the_model_of_the_core_and_beyond_the_budget_to_its_profile(monkeypatch) -> None:

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
 
 import pytest
 
 from rhoma import tools
 from rhoma.errors import ToolCrashError, ToolError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch):
@@ -57,6 +55,22 @@ def test_a_program_that_fails_on_a_full_disk(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ToolError) as caught:
             tools.run(program, cwd=tmp_path)
         assert str(caught.value).endswith(word)
+
+
+def test_a_limit_ends_what_a_script_has_started(tmp_path: Path):
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\nsleep 31 &\necho $! > child\nwait\n")
+    script.chmod(0o755)
+    with pytest.raises(ToolError, match=r"did not end within 1 seconds"):
+        tools.run([script], cwd=tmp_path, timeout=1)
+    command = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/cmdline")
+    # that of a process that has ended is empty
+    for _ in range(50):
+        if not command.exists() or not command.read_bytes():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the script's own program goes on")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rhoma.cli.common import ModelDir, Quiet, Threads, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, AlignModel, HomologEvalue, MaxHomologs, MaxIdentity, states_for
+from rhoma.cli.options import AlignerOption, AlignModel, Calibrate, HomologEvalue, MaxHomologs, MaxIdentity, states_for
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ def align(
     rounds: Annotated[
         int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other at most.")
     ] = 3,
+    calibrate: Calibrate = False,
     seed: Annotated[int, typer.Option(min=0, help="Model seed written to af3.json.")] = 1,
     *,
     threads: Threads,
@@ -70,6 +71,7 @@ def align(
         max_identity=max_identity,
         aligner=aligner,
         rounds=rounds,
+        calibrate=calibrate,
         threads=threads,
         seed=seed,
     )

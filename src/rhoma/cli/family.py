@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rhoma.cli.common import ModelDir, Quiet, Threads, new_app, progress, set_up_logging, use_threads
-from rhoma.cli.options import AlignerOption, AlignModel, MaxHomologs, MaxIdentity, states_for
+from rhoma.cli.options import AlignerOption, AlignModel, Calibrate, MaxHomologs, MaxIdentity, states_for
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ def align(
     rounds: Annotated[
         int, typer.Option(min=1, max=5, help="How often model and alignment are made from each other, at most.")
     ] = 3,
+    calibrate: Calibrate = False,
     seed: Annotated[int, typer.Option(min=0, help="Model seed written to af3.json.")] = 1,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="End with status 0 though families have failed (failed.tsv).")
@@ -61,6 +62,7 @@ def align(
         max_identity=max_identity,
         aligner=aligner,
         rounds=rounds,
+        calibrate=calibrate,
         threads=threads,
         seed=seed,
     )

@@ -72,6 +72,14 @@ AlignModel = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="Model bundle or public encoder whose states --aligner embed takes."),
 ]
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="Calibrate the covariance models, for E-values of cmsearch. That takes half an hour of a core for a tRNA, "
+        "more for what is longer; after two hours a model is left as it was, with a warning.",
+    ),
+]
 QueryModel = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model bundle; default, the one that is shipped.")
 ]

@@ -11,6 +11,7 @@ import typer
 from rhoma.cli.common import Device, ModelDir, Quiet, Strict, Threads, new_app, progress, set_up_logging, use_threads
 from rhoma.cli.options import (
     AlignerOption,
+    Calibrate,
     EffortOption,
     EvalueOption,
     Iterations,
@@ -53,6 +54,7 @@ def search(
     longest_shortlist: LongestShortlist = 32_000,
     max_homologs: MaxHomologs = 5_000,
     aligner: AlignerOption = "auto",
+    calibrate: Calibrate = False,
     no_align: Annotated[bool, typer.Option("--no-align", help="Tables and report only, no alignments.")] = False,
     labels: Labels = None,
     rfam_cm: Annotated[
@@ -118,6 +120,7 @@ def search(
         settings,
         max_homologs=max_homologs,
         aligner=None if no_align else aligner,
+        calibrate=calibrate and not no_align,
         labels=labels,
         rfam_cm=rfam_cm,
         rfam_clanin=rfam_clanin,

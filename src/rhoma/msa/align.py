@@ -243,7 +243,7 @@ def align_batch(
         InputError: an input is missing or does not fit the others.
         ToolError: a program is missing.
     """
-    require("cm" if mafft is not None else config.aligner)
+    require("cm" if mafft is not None else config.aligner, calibrate=config.calibrate)
     queries, _ = read_fasta(fasta, skip="short")
     # an encoder is loaded once
     workers = 1 if states is not None else max(1, min(config.threads, len(queries)))

@@ -53,13 +53,13 @@ def choose_aligner(wanted: Aligner, *, rows: int, length: int) -> Choice:
     return Choice("linsi", f"{rows} rows of {length} nt are few enough for L-INS-i")
 
 
-def require(wanted: Aligner) -> None:
-    """Checks that what an aligner needs is installed.
+def require(wanted: Aligner, *, calibrate: bool = False) -> None:
+    """Checks that what an aligner needs is installed, and what calibrates the model where that is wanted.
 
     Raises:
         ToolError: It is not; the message names it.
     """
-    for program in ("cmbuild", "cmalign"):
+    for program in ("cmbuild", "cmalign", *(["cmcalibrate"] if calibrate else [])):
         tools.require(program)
     if wanted == "xinsi":
         require_xinsi()

@@ -48,6 +48,8 @@ CORE = 60
 _CMALIGN_BUDGET = 12.0
 _CMALIGN_ROW = 0.02
 _CMALIGN_SECONDS = 1_800.0
+# What calibrating a model may take.
+_CALIBRATE_SECONDS = 7_200.0
 
 
 class BuildConfig(BaseModel):
@@ -61,6 +63,7 @@ class BuildConfig(BaseModel):
             (``linsi``) or X-INS-i (``xinsi``), or what suits the rows (``auto``).
         rounds: how often model and alignment are made from each other at most; ``structural`` makes one, or
             two where it could not align the whole core.
+        calibrate: whether the model gets E-value parameters (``cmcalibrate``), which takes longer than all else.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -69,6 +72,7 @@ class BuildConfig(BaseModel):
     max_identity: float = Field(default=0.95, gt=0, le=1)
     aligner: Aligner = "auto"
     rounds: int = Field(default=3, ge=1, le=5)
+    calibrate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +137,12 @@ def build(
         ToolError: a program is missing, or cmbuild or MAFFT has failed.
     """
     length = len(ungapped(start.rows[0]))
+    finished = partial(_finished, name=name, length=length, calibrate=config.calibrate, threads=threads)
     if len(start.rows) == 1:
-        return _finished(annotate(start, fold), name, "single", "no homolog", length)
+        return finished(annotate(start, fold), "single", "no homolog")
     if length > LONG:
         reason = f"the query is longer than {LONG:,} nt: no covariance model aligns"
-        return _finished(annotate(start, fold), name, "profile", reason, length)
+        return finished(annotate(start, fold), "profile", reason)
     rows = core_of(start)
     longest = max(len(ungapped(start.rows[row])) for row in rows)
     # what MAFFT has aligned elsewhere was asked for
@@ -176,9 +181,9 @@ def build(
         # A matrix too large, a run too long, a crash: the alignment at hand stays.
         kept = first if len(rows) == len(start.rows) else start
         at_hand = "profile" if choice.aligner == "cm" or kept is start else choice.aligner
-        return _finished(annotate(kept, fold), name, at_hand, f"{choice.reason}; {error.tool}: {error.problem}", length)
+        return finished(annotate(kept, fold), at_hand, f"{choice.reason}; {error.tool}: {error.problem}")
     method = "cm" if choice.aligner == "cm" else f"{choice.aligner}+cm"
-    return _finished(whole, name, method, choice.reason, length)
+    return finished(whole, method, choice.reason)
 
 
 def _refine(annotated: Alignment, rounds: int, folded: Callable[[Sequence[str]], str], threads: int) -> Alignment:
@@ -212,15 +217,27 @@ def _deep(refined: Alignment, start: Alignment, threads: int) -> Alignment:
     return join([aligned, profile_alignment(refined, start.names[most:], rest)])
 
 
-def _finished(alignment: Alignment, name: str, method: str, reason: str, length: int) -> Built:
+def _model(alignment: Alignment, name: str, *, calibrate: bool, threads: int) -> tuple[str, str]:
+    """Returns the covariance model of an alignment, empty where cmbuild crashes, and what could not be done."""
+    try:
+        model = infernal.build(alignment, name=name)
+    except ToolCrashError as error:
+        return "", f"no covariance model: {error}"
+    if not calibrate:
+        return model, ""
+    try:
+        return infernal.calibrate(model, threads=threads, timeout=_CALIBRATE_SECONDS), ""
+    except ToolError as error:
+        return model, f"the covariance model is not calibrated: {error}"
+
+
+def _finished(
+    alignment: Alignment, method: str, reason: str, *, name: str, length: int, calibrate: bool, threads: int
+) -> Built:
     """Returns the alignment with its model, evidence and warnings."""
-    said: list[str] = []
-    model = ""
-    if length <= LONGEST_MODEL:
-        try:
-            model = infernal.build(alignment, name=name)
-        except ToolCrashError as error:
-            said.append(f"no covariance model: {error}")
+    short = length <= LONGEST_MODEL
+    model, problem = _model(alignment, name, calibrate=calibrate, threads=threads) if short else ("", "")
+    said = [problem]
     theirs: dict[tuple[int, int], float] | None = None
     try:
         theirs = rscape_pairs(alignment)

@@ -154,7 +154,7 @@ def align_families(
     for name in names:
         if names.count(name) > 1:
             raise InputError("two files are of this family", record=name, remedy="rename one, or give --name")
-    require(config.aligner)
+    require(config.aligner, calibrate=config.calibrate)
     rows: list[Quality] = []
     failed: list[tuple[str, str]] = []
     with artefact_directory(out, overwrite=(out / "msa.tsv").is_file()) as directory:

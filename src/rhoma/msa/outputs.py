@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rhoma import __version__
+from rhoma import __version__, infernal
 from rhoma.io.a3m import format_a3m
 from rhoma.io.af3 import format_af3
 from rhoma.io.clustal import format_clustal
@@ -25,7 +25,7 @@ def features_of(built: Built, *, name: str) -> dict[str, str]:
     """Returns the ``#=GF`` lines of an alignment, in Rfam's order and with what is known.
 
     Tags: https://docs.rfam.org/en/latest/glossary.html and Rfam's DESC files. Thresholds, authors and references are
-    the curator's, and calibration has not been done.
+    the curator's.
 
     Args:
         built: the alignment.
@@ -39,6 +39,7 @@ def features_of(built: Built, *, name: str) -> dict[str, str]:
         "SE": f"Predicted; Rhoma {__version__}",
         "SS": f"Predicted; {'RNAfold' if alone else 'RNAalifold'}" if folded else "",
         "BM": "cmbuild --hand -F CM SEED" if built.model else "",
+        "CB": "cmcalibrate CM" if infernal.calibrated(built.model) else "",
         "CC": "; ".join(built.warnings),
     }
 

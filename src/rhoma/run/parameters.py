@@ -41,6 +41,7 @@ def parameters_of(run: SearchRun, queries: Sequence[Record | Skipped], embedder:
         "model_sha256": embedder.sha256,
         "strict": run.strict,
         "aligner": run.aligner,
+        "calibrate": run.calibrate,
         "max_homologs": run.max_homologs,
         "batch_size": run.batch_size,
         "version": __version__,

@@ -61,6 +61,7 @@ class SearchRun:
         search: Settings of the search; ``threads`` holds for all steps.
         max_homologs: Most homologs in an alignment.
         aligner: What aligns homologs first (:class:`rhoma.msa.align.AlignConfig`); None leaves alignments out.
+        calibrate: Whether covariance models get E-value parameters.
         labels: TSV of families and clans.
         rfam_cm: Models of known families; None asks about none.
         rfam_clanin: Their clans.
@@ -80,6 +81,7 @@ class SearchRun:
     search: SearchConfig
     max_homologs: int = 5_000
     aligner: aligners.Aligner | None = "auto"
+    calibrate: bool = False
     labels: Path | None = None
     rfam_cm: Path | None = None
     rfam_clanin: Path | None = None
@@ -152,7 +154,7 @@ class SearchRun:
         for program in ("cmpress", "cmscan") if self.rfam_cm is not None else ():
             tools.require(program)
         if self.aligner is not None:
-            aligners.require(self.aligner)
+            aligners.require(self.aligner, calibrate=self.calibrate)
 
     def _index(self, scratch: Path, embedder: Embedder, stages: Stages) -> Path:
         """Returns the index, which it makes of a FASTA database."""
@@ -202,6 +204,7 @@ class SearchRun:
             evalue=self.search.evalue,
             max_homologs=self.max_homologs,
             aligner=self.aligner or "auto",
+            calibrate=self.calibrate,
             threads=self.search.threads,
             seed=self.search.seed,
         )

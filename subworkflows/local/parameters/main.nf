@@ -405,12 +405,12 @@ def searchOptions(values) {
 
 // Returns the options of `query.py align`.
 def alignOptions(values) {
-    return "--evalue ${values.evalue} --max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}"
+    return "--evalue ${values.evalue} ${familyOptions(values)}"
 }
 
 // Returns the options of `align.py`.
 def familyOptions(values) {
-    return "--max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}"
+    return "--max-homologs ${values.max_homologs} --aligner ${values.aligner} --seed ${values.seed}" + (values.calibrate ? ' --calibrate' : '')
 }
 
 // Returns the help: parameters by group with type, default and meaning, and examples.
