@@ -70,8 +70,8 @@ sbom audit:
 	@setup/audit.sh $@
 
 # All take their versions from dev.lock, so all agree, but for MultiQC's: what it needs limits others (boto3: python-dateutil
-# below 3). In gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt is
-# run.lock without checksums, which conda cannot take beside the package itself
+# below 3). In gpu.lock faiss-gpu stands in place of faiss-cpu. versions.txt and versions-gpu.txt are without checksums,
+# which conda cannot take beside the package itself
 LOCK = uv pip compile --quiet --python-version 3.11
 locks:
 	$(LOCK) --generate-hashes --extra train --extra hub --group dev pyproject.toml -o requirements/dev.lock
@@ -81,3 +81,5 @@ locks:
 	$(LOCK) --generate-hashes -c requirements/dev.lock --group audit -o requirements/audit.lock
 	$(LOCK) --generate-hashes --group multiqc -o requirements/multiqc.lock
 	$(LOCK) --no-annotate --no-header -c requirements/dev.lock pyproject.toml -o requirements/versions.txt
+	$(LOCK) --no-annotate --no-header -c requirements/dev.lock --extra train --extra hub pyproject.toml \
+		-o requirements/versions-gpu.txt

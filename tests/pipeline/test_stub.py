@@ -213,6 +213,53 @@ def test_images_without_digest_are_told_and_have_the_registry(
     assert all(" ghcr.io/lab/rhoma/rhoma:0.1.0 /bin/bash" in text for text in runs)
 
 
+CONDA = """#!/bin/bash
+# stands for conda: an environment is a directory that tells its file, and to activate one does nothing
+case $1 in
+    env) [[ "$*" =~ --prefix\\ ([^ ]+)\\ --file\\ ([^ ]+) ]] && mkdir -p "${BASH_REMATCH[1]}"
+        echo "${BASH_REMATCH[2]}" > "${BASH_REMATCH[1]}/file" ;;
+    info) echo "\\"conda_prefix\\": \\"${0%/bin/conda}\\"," ;;
+esac
+"""
+TRAIN = ("--workflow", "train", "--rfam_release", "15.1", "--evaluation", "standard", "--outdir", "out")
+
+
+@pytest.mark.parametrize(
+    ("parser", "arguments", "special"),
+    [
+        ("v1", ("-profile", "gpu,conda,demo", "--outdir", "out"), {"gpu": {"EMBED", "EMBED_QUERIES"}}),
+        ("v2", ("-profile", "conda", *TRAIN), {"gpu": {"TRAIN_RUN"}, "evaluate": {"EVALUATE_RUN", "EVALUATE_MSA"}}),
+    ],
+    ids=["search", "training"],
+)
+def test_a_task_has_the_environment_that_it_needs(
+    nextflow: Nextflow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    parser: str,
+    arguments: tuple[str, ...],
+    special: dict[str, set[str]],
+) -> None:
+    program = tmp_path / "bin" / "conda"
+    program.parent.mkdir()
+    program.write_text(CONDA)
+    program.chmod(0o755)
+    (program.parent / "activate").touch()
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    done = nextflow.run("-stub-run", *arguments, cwd=tmp_path, parser=parser)
+    assert done.returncode == 0, done.stdout
+    used = {}
+    for path in tmp_path.glob("work/*/*/.command.run"):
+        text = path.read_text()
+        (name,) = re.findall(r"### name: '(?:\w+:)*(\w+)", text)
+        (prefix,) = re.findall(r"/bin/activate (\S+)", text)
+        used[name] = Path(prefix, "file").read_text().strip().removeprefix(f"{ROOT}/")
+    assert used.pop("MULTIQC") == "modules/local/multiqc/environment.yml"
+    expected = {name: f"conda/{file}.yml" for file, names in special.items() for name in names}
+    assert used == {name: expected.get(name, "conda/tasks.yml") for name in used}
+    assert set(expected) < set(used)
+
+
 def test_gpu_flags_go_to_embedding_alone(
     nextflow: Nextflow, tmp_path: Path, images: Callable[[], dict[str, str]]
 ) -> None:

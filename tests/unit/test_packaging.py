@@ -66,20 +66,48 @@ def test_the_recipe_is_of_this_version_and_builds_as_pyproject_says() -> None:
     assert "rhoma --help" in rendered["test"]["commands"]
 
 
-def test_recipe_and_environment_take_the_same_programs() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    limits = dict(
+def environment(path: str) -> tuple[dict[str, str], list[str]]:
+    """Returns the limits of an environment of conda, by the names of packages, and its lines for pip."""
+    lines = yaml.safe_load((ROOT / path).read_text())["dependencies"]
+    (pip,) = (line["pip"] for line in lines if isinstance(line, dict))
+    limits = (
         requirement(line.replace("=", "==", 1) if re.fullmatch(r"[\w-]+=[\d.]+", line) else line)
-        for line in environment
+        for line in lines
         if isinstance(line, str)
     )
+    return dict(limits), pip
+
+
+def test_recipe_and_environment_take_the_same_programs() -> None:
+    limits, pip = environment("environment.yml")
     run = dict(map(requirement, recipe()["requirements"]["run"]))
     assert {name: limits.get(name) for name in PROGRAMS} == {name: run[name] for name in PROGRAMS}
-    (pip,) = (line["pip"] for line in environment if isinstance(line, dict))
     assert pip == ["-r requirements/versions.txt", "."]
 
 
-@pytest.mark.parametrize("name", ["run.lock", "versions.txt", "gpu.lock", "audit.lock"])
+@pytest.mark.parametrize(
+    ("name", "more", "versions"),
+    [
+        ("tasks", set(), "versions.txt"),
+        ("evaluate", {"blast", "hmmer"}, "versions.txt"),
+        ("gpu", {"blast", "hmmer"}, "versions-gpu.txt"),
+    ],
+)
+def test_tasks_have_what_they_run_and_no_more(name: str, more: set[str], versions: str) -> None:
+    """What Nextflow runs on (nextflow, openjdk, maven) is in no environment of a task."""
+    whole, _ = environment("environment.yml")
+    limits, pip = environment(f"conda/{name}.yml")
+    wanted = {"python", "pip", "procps-ng", *PROGRAMS, *more}
+    assert limits == {package: whole[package] for package in wanted}
+    assert pip == [f"-r ../requirements/{versions}", ".."]
+    # conda calls pip in the directory of the file
+    assert (ROOT / "conda" / pip[0].split()[1]).is_file()
+    assert (ROOT / "conda" / pip[1] / "pyproject.toml").is_file()
+    # else Nextflow would keep the environment of an older Rhoma
+    assert f"name: rhoma-{name}-{__version__}\n" in (ROOT / "conda" / f"{name}.yml").read_text()
+
+
+@pytest.mark.parametrize("name", ["run.lock", "versions.txt", "versions-gpu.txt", "gpu.lock", "audit.lock"])
 def test_lock_files_agree(name: str) -> None:
     everything = locked("dev.lock")
     assert {package: version for package, version in locked(name).items() if package in everything} == {
@@ -100,6 +128,7 @@ def test_conda_takes_the_locked_versions() -> None:
         ("run.lock", PROJECT["dependencies"]),
         ("dev.lock", [*PROJECT["dependencies"], *GROUPS["dev"], *EXTRAS["train"], *EXTRAS["hub"]]),
         ("gpu.lock", [*EXTRAS["gpu"], *EXTRAS["train"], *EXTRAS["hub"]]),
+        ("versions-gpu.txt", [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["hub"]]),
         ("audit.lock", GROUPS["audit"]),
         ("multiqc.lock", GROUPS["multiqc"]),
     ],
@@ -108,6 +137,10 @@ def test_what_is_installed_is_what_the_project_asks_for(name: str, asked: list[s
     versions = locked(name)
     for wanted in map(Requirement, asked):
         assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), wanted
+
+
+def test_the_gpu_image_has_neither_the_tests_nor_a_second_faiss() -> None:
+    assert {"faiss-cpu", "mypy", "pytest", "ruff"} & set(locked("gpu.lock")) == set()
 
 
 @pytest.mark.parametrize("path", ["nextflow.config", "CHANGELOG.md"])
