@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What Rhoma is made of, and whether something of it has a known fault.
 #
-#   setup/audit.sh sbom     build/sbom/<lock>.cdx.json of run.lock and gpu.lock: CycloneDX, every package with the
-#                           checksums of its files
+#   setup/audit.sh sbom     build/sbom/<lock>.cdx.json of the lock files of the images (run, gpu, multiqc): CycloneDX,
+#                           every package with the checksums of its files
 #   setup/audit.sh audit    the lock files against the advisories of PyPI (pip-audit); needs a network
 #
 # The tools are those of requirements/audit.lock, in an environment of their own.
@@ -34,7 +34,7 @@ tools() {
 sbom() {
     local name out named
     mkdir -p build/sbom
-    for name in run gpu; do
+    for name in run gpu multiqc; do
         out=build/sbom/$name.cdx.json
         # the requirements of a lock file do not say which are direct ones
         PYTHONWARNINGS='ignore:The Component this BOM is describing:UserWarning' \
