@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from glob import glob
 from typing import TYPE_CHECKING, Literal
 
@@ -86,6 +87,8 @@ def onnx_tape(bundle: Path, threads: int | None, measures: Tape) -> OnTape:
 
 
 def _session(graph: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    # else it reports every session to its maker, from 1.29 on
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
