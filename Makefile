@@ -14,7 +14,7 @@ RFAM ?= ../shared/data/rfam
 # Each worker (tests/conftest.py says how many) with one thread; tests that share a run of Nextflow go to one worker.
 PYTEST = OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
-.PHONY: demo test test-charliecloud test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark sbom audit locks
+.PHONY: demo test test-charliecloud test-images test-offline setup setup-dev lint style types workflows shell unit pipeline benchmark sbom audit locks
 
 demo: setup
 	nextflow run main.nf -profile demo $$(command -v multiqc >/dev/null || echo --skip_multiqc)
@@ -57,10 +57,12 @@ test-charliecloud: setup-dev
 	PATH=$$PATH:/usr/sbin containers/directory.sh $(CURDIR)/build/image
 	RHOMA_IMAGE=$(CURDIR)/build/image $(PYTEST) tests/pipeline/test_charliecloud.py
 
+# as root, with buildah and mmdebstrap
+test-images: setup-dev
+	RHOMA_IMAGES=yes PATH=$$PATH:/usr/sbin $(PYTEST) tests/pipeline/test_dockerfiles.py
+
 test-offline: setup-dev
-	mkdir -p build
-	setup/pack.sh build/rhoma.tar
-	RHOMA_PACK=$(CURDIR)/build/rhoma.tar $(PYTEST) tests/pipeline/test_offline.py
+	RHOMA_PACK=yes $(PYTEST) tests/pipeline/test_offline.py
 
 benchmark: setup-dev
 	nextflow run main.nf --workflow evaluate --rfam $(RFAM) --preset $(PRESET) --outdir benchmark
