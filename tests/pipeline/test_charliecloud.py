@@ -28,8 +28,8 @@ def test_the_demo_in_charliecloud(
 ) -> None:
     # ch-run stops without it
     monkeypatch.setenv("USER", getpass.getuser())
-    (tmp_path / "site.config").write_text(f"process {{ withName: '.*' {{ container = '{IMAGE}' }} }}\n")
-    done = nextflow.run("-c", "site.config", "-profile", "test,charliecloud", "--outdir", "out", cwd=tmp_path)
+    options = ("--image_rhoma", IMAGE, "--skip_multiqc", "--outdir", "out")
+    done = nextflow.run("-profile", "test,charliecloud", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     scripts = [path.read_text() for path in tmp_path.glob("work/*/*/.command.run")]
     assert scripts
