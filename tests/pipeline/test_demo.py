@@ -11,8 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
-from .conftest import DEMO, Finished, results, table, trace
+from .conftest import DEMO, ROOT, Finished, results, table, trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,13 @@ def test_multiqc_has_the_queries_the_versions_and_the_parameters(demo: Finished)
     assert versions["QUERY_ALIGN"]["infernal"]
     assert versions["Workflow"]["nextflow"]
     assert "MULTIQC:\n  multiqc: '" in (demo.out / "pipeline_info" / "software_versions.yml").read_text()
+
+
+def test_the_platform_shows_what_is_there(demo: Finished) -> None:
+    patterns = yaml.safe_load((ROOT / "tower.yml").read_text())["reports"]
+    # of other runs: with a query that fails, and of the benchmark
+    absent = {pattern for pattern in patterns if not list(demo.out.rglob(pattern.removeprefix("**/")))}
+    assert absent == {"failed.tsv", "**/benchmark.md"}
 
 
 def test_tables_agree(demo: Finished) -> None:

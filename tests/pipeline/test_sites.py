@@ -104,6 +104,18 @@ def test_profiles_of_clouds(nextflow: Nextflow, tmp_path: Path, profile: str) ->
     assert [line for line in [*wanted, *lines] if line not in done.stdout.splitlines()] == []
 
 
+def test_an_index_in_a_bucket_is_read_in_place(nextflow: Nextflow, tmp_path: Path) -> None:
+    done = nextflow("config", ROOT, "-profile", "awsbatch,fusion", "-flat", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    wanted = [
+        "process.executor = 'awsbatch'",
+        "fusion.enabled = true",
+        "wave.enabled = true",
+        "process.scratch = false",
+    ]
+    assert [line for line in wanted if line not in done.stdout.splitlines()] == []
+
+
 @pytest.mark.tool("setsid")
 def test_tasks_with_a_card_have_a_queue_of_their_own(
     nextflow: Nextflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -181,6 +193,11 @@ PLUGINS: dict[str, tuple[list[str], dict[str, str], set[str] | str]] = {
     "wave out of reach": (["run", "main.nf", "-with-wave"], UNREACHED, "wants nf-wave@1.12.1, and"),
     "wave profile": (["run", "main.nf", "-profile", "docker,wave"], UNREACHED, "wants nf-wave@1.12.1, and"),
     "wave profile alone": (["run", "main.nf", "-profile", "wave"], REACHED, FETCHED),
+    "fusion": (
+        ["run", "main.nf", "-profile", "awsbatch,fusion"],
+        UNREACHED,
+        "wants nf-amazon@2.15.0 nf-wave@1.12.1, and",
+    ),
     "wave offline": (
         ["run", "main.nf", "-profile", "docker,wave,test"],
         {**REACHED, "NXF_OFFLINE": "true"},

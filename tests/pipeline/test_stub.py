@@ -275,8 +275,8 @@ def test_every_profile_can_be_read(nextflow: Nextflow, tmp_path: Path) -> None:
     done = nextflow("config", ROOT, "-show-profiles", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     wanted = (
-        "demo test docker podman singularity apptainer charliecloud conda wave slurm awsbatch googlebatch azurebatch "
-        "k8s gpu"
+        "demo test docker podman singularity apptainer charliecloud conda wave fusion slurm awsbatch googlebatch "
+        "azurebatch k8s gpu"
     )
     assert [name for name in wanted.split() if f"\n   {name} {{" not in done.stdout] == []
 
