@@ -196,7 +196,7 @@ PLUGINS: dict[str, tuple[list[str], dict[str, str], set[str] | str]] = {
     "fusion": (
         ["run", "main.nf", "-profile", "awsbatch,fusion"],
         UNREACHED,
-        "wants nf-amazon@2.15.0 nf-wave@1.12.1, and",
+        "wants nf-amazon@2.15.0 nf-tower@1.11.2 nf-wave@1.12.1, and",
     ),
     "wave offline": (
         ["run", "main.nf", "-profile", "docker,wave,test"],
