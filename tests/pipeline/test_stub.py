@@ -33,6 +33,7 @@ def test_search_and_resume(nextflow: Nextflow, tmp_path: Path, parser: str) -> N
     arguments = ("-stub-run", *SEARCH, "--database", DEMO / "database.fasta")
     done = nextflow.run(*arguments, cwd=tmp_path, parser=parser)
     assert done.returncode == 0, done.stdout
+    assert "undefined parameter" not in done.stdout
     told = ["indexed: 2 of 2 shards", "searched: 2 of 2 queries", "aligned: 2 of 2 queries", "Results: out/report.html"]
     assert [line for line in done.stdout.splitlines() if line in told] == told
     assert _names(tmp_path) == [

@@ -2,7 +2,8 @@
 process MAFFT_CHECK {
     label 'process_single'
 
-    container "${params.image_rna_tools}"
+    // ext.image: which of the images it is looked for in
+    container "${params[task.ext.image ?: 'image_rna_tools']}"
 
     output:
     tuple val("${task.process}"), val('mafft'), eval('mafft --version 2>&1 | cut -d " " -f 1'), topic: versions
