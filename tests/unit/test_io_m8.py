@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from Bio import SearchIO
 
 from rhoma.errors import InputError
 from rhoma.hits import Hit
@@ -24,6 +25,16 @@ def test_m8_has_blasts_columns_and_turns_the_minus_strand(tmp_path: Path) -> Non
     write_m8(tmp_path / "b.m8", [replace(HIT, query="a")])
     merge_m8([tmp_path / "a.m8", tmp_path / "b.m8"], tmp_path / "c.m8")
     assert [line[0] for line in (tmp_path / "c.m8").read_text().splitlines()] == ["a", "q", "r"]
+
+
+def test_m8_is_read_by_biopython(tmp_path: Path) -> None:
+    write_m8(tmp_path / "a.m8", [replace(HIT, query="r", strand="-"), HIT])
+    q, r = SearchIO.parse(tmp_path / "a.m8", "blast-tab")
+    assert (q.id, q[0].id, r.id) == ("q", "t", "r")
+    forward, backward = q[0][0], r[0][0]
+    assert (forward.query_start, forward.query_end, forward.hit_start, forward.hit_end) == (0, 10, 20, 31)
+    assert (forward.hit_strand, backward.hit_strand) == (1, -1)
+    assert (forward.ident_pct, forward.evalue, forward.bitscore) == (75.0, 1e-5, 30.0)
 
 
 def test_anchors_know_their_strand_whichever_side_is_turned(tmp_path: Path) -> None:
