@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 from Bio import AlignIO
@@ -52,7 +54,12 @@ def test_one_bad_family_fails_alone(tmp_path: Path, fastas: dict[str, Path], cap
     arguments = [str(path) for path in fastas.values()]
     assert run(["align", *arguments, "-o", str(tmp_path / "out"), "-t", "1"]) == 1
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["failed.tsv", "good", "msa.tsv", "one", "pct_50%25"]
+    tables = ["failed.tsv", "msa.tsv", "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*tables, "good", "one", "pct_50%25"])
+    page = (out / "report.html").read_text()
+    assert all((out / unquote(link)).is_file() for link in re.findall(r'href="(\./[^"]+)"', page))
+    assert 'href="./good/msa.sto"' in page
+    assert "bad.fasta: record" in page
     for name in ("good", "one", "pct_50%25"):
         assert sorted(path.name for path in (out / name).iterdir()) == FILES
     assert [row.query for row in read_quality(out / "msa.tsv")] == ["good", "one", "pct_50%"]

@@ -39,6 +39,7 @@ def align(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="End with status 0 though families have failed (failed.tsv).")
     ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Leave report.html out.")] = False,
     *,
     threads: Threads,
     quiet: Quiet = False,
@@ -46,7 +47,8 @@ def align(
     """Align homologs of yours, with their structure and a covariance model.
 
     Writes homologs.fasta, msa.sto, msa.a3m, msa.aln, af3.json, covariation.tsv, model.cm and structure.svg
-    into OUT/<family>/, and msa.tsv and failed.tsv. A family that cannot be aligned does not stop the others.
+    into OUT/<family>/, and msa.tsv, failed.tsv and report.html. A family that cannot be aligned does not stop the
+    others.
 
     For example: rhoma align homologs.fasta -o msa/
     """
@@ -76,5 +78,9 @@ def align(
             logger.warning("%s: %s", row.query, row.warnings)
     for family, reason in failed:
         logger.error("%s failed: %s", family, reason)
+    if not no_report:
+        from rhoma.report.families import write_families_page
+
+        logger.info("%s: %d families", write_families_page(out), len(rows))
     if failed and not keep_going:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from rhoma.report.collect import collect
 from rhoma.report.merge import merge_alignments
 from rhoma.report.multiqc import write_multiqc_families
 from rhoma.report.page import PageConfig, write_page
+from rhoma.report.write import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,5 +43,17 @@ def write_families_report(
     out.mkdir(parents=True, exist_ok=True)
     merge_alignments(run, out)
     write_multiqc_families(run, out / "rhoma_families_mqc.tsv")
-    write_page(run, out / "report.html", PageConfig(title=title, sections=sections, families=True))
+    write_page(run, out / PAGE, PageConfig(title=title, sections=sections, families=True, files="families"))
     return run
+
+
+def write_families_page(aligned: Path) -> Path:
+    """Returns the page ``report.html`` that it writes into an output directory of ``align_families``.
+
+    Raises:
+        InputError: the directory is not what it should be.
+    """
+    run = collect((), [aligned], families=True)
+    page = aligned / PAGE
+    write_page(run, page, PageConfig(title="RNA families", families=True, files="."))
+    return page

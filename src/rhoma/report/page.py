@@ -54,6 +54,7 @@ class PageConfig:
         top: rows of a query's table of hits.
         sections: queries that get a section of their own; the others are in the overview alone.
         families: whether the queries are families of homologs that were aligned, without a search.
+        files: where the queries' directories lie, from the page.
     """
 
     title: str = "RNA homology search"
@@ -61,6 +62,7 @@ class PageConfig:
     top: int = 25
     sections: int = 500
     families: bool = False
+    files: str = "queries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _sections(run: Run, config: PageConfig) -> list[_Section]:
                 alignment=Markup(view),
                 structure=Markup(structure),
                 rows=query.hits[: config.top] if detailed else (),
-                files=_files(query, "families" if config.families else "queries") if detailed else (),
+                files=_files(query, config.files) if detailed else (),
                 detailed=detailed,
             )
         )

@@ -25,7 +25,7 @@ process MSA_ALIGN {
     def name = "'" + meta.id.replace("'", "'\\''") + "'"
     prefix = task.ext.prefix ?: meta.id.md5()
     """
-    align.py ${fasta} --name=${name} --out families --threads ${task.cpus} --keep-going ${encoder} ${options} ${args}
+    align.py ${fasta} --name=${name} --out families --threads ${task.cpus} --keep-going --no-report ${encoder} ${options} ${args}
     ln -s families ${prefix}.aligned
     """
 
