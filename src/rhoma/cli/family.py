@@ -81,6 +81,6 @@ def align(
     if not no_report:
         from rhoma.report.families import write_families_page
 
-        logger.info("%s: %d families", write_families_page(out), len(rows))
+        logger.info("%s: %d %s", write_families_page(out), len(rows), "family" if len(rows) == 1 else "families")
     if failed and not keep_going:
         raise typer.Exit(1)
