@@ -298,8 +298,8 @@ def _aligning(
             return align_query(
                 query, start, homologs, place, config, hits=hits, mafft=mafft, states=states, threads=threads
             )
-        except InputError:
-            # what was handed over does not fit: that is not this query's fault alone
+        except (InputError, OSError):
+            # what was handed over does not fit, or a full disk: that is not this query's fault alone
             raise
         except Exception as error:  # noqa: BLE001 (as in a search: its row says what, and the others go on)
             return f"could not be aligned: {reason_of(error)}"

@@ -164,6 +164,9 @@ def align_families(
             try:
                 family = read_family(path, name=name, query=query)
                 rows.append(align_family(family, place, config, states=states, threads=config.threads))
+            except OSError:
+                # a full disk is not this family's fault alone
+                raise
             except Exception as error:  # noqa: BLE001 (its row says what, and the others go on)
                 shutil.rmtree(place)
                 failed.append((name, reason_of(error)))
