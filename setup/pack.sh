@@ -12,7 +12,7 @@ target=$(readlink -m "$1")
 shift
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # beside the pack, where there must be room for it anyway
-work=$(mktemp -d "$target.XXXXXX")
+work=$(mktemp -d --tmpdir="$(dirname "$target")")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/rhoma"
 while (($#)); do

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,13 +86,11 @@ def run(
         text=True,
         errors="replace",
         env=dict(env) if env is not None else None,
-        # Debian's Infernal is scripts around the programs: a limit ends both
-        process_group=None if timeout is None else 0,
     ) as process:
         try:
             stdout, stderr = process.communicate(stdin or "", timeout=timeout)
         except BaseException as error:
-            process.kill() if timeout is None else os.killpg(process.pid, signal.SIGKILL)
+            _kill(process.pid)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise ToolError(program, f"did not end within {timeout:g} seconds") from error
             raise
@@ -105,6 +102,17 @@ def run(
         kind = ToolCrashError if done.returncode in _CRASHES else ToolError
         raise kind(program, text, remedy=_room(cwd or Path.cwd()))
     return done
+
+
+def _kill(process: int) -> None:
+    """Kills a process with all that it has started: Debian's Infernal is scripts around the programs."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        script = psutil.Process(process)
+        for one in (script, *script.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def _room(directory: Path) -> str | None:

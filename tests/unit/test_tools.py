@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -55,6 +56,12 @@ def test_a_program_that_fails_on_a_full_disk(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ToolError) as caught:
             tools.run(program, cwd=tmp_path)
         assert str(caught.value).endswith(word)
+
+
+def test_what_ends_a_run_reaches_programs_with_a_limit(tmp_path: Path):
+    """A signal to all processes of a terminal or a job: they are of one group."""
+    done = tools.run(["python3", "-c", "import os; print(os.getpgrp())"], timeout=60)
+    assert int(done.stdout) == os.getpgrp()
 
 
 def test_a_limit_ends_what_a_script_has_started(tmp_path: Path):

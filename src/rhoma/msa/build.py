@@ -162,6 +162,7 @@ def build(
     elif core is None and choice.aligner != "cm":
         first = mafft_alignment(first, choice.aligner, threads=threads)
     folded = partial(fold, known=known)
+    covarying = partial(_fold_covarying, folded)
     try:
         if structural:
             whole = annotate(first, folded)
@@ -169,12 +170,11 @@ def build(
             # rows of the core that structures could not align in time have a say in the model, too
             twice = len(rows) < len(more) and config.rounds > 1
             for some in (start.keep(more), start) if twice else (start,):
-                whole = _deep(whole, some, threads).with_lines(ss_cons="", rf="")
-                whole = annotate(whole, partial(_fold_covarying, folded))
+                whole = annotate(_deep(whole, some, threads).with_lines(ss_cons="", rf=""), covarying)
         else:
-            refined = _refine(annotate(first, folded), config.rounds, folded, threads)
-            whole = refined if len(rows) == len(start.rows) else _deep(refined, start, threads)
-            whole = annotate(whole.with_lines(ss_cons="", rf=""), partial(_fold_covarying, folded))
+            whole = _refine(annotate(first, folded), config.rounds, covarying, threads)
+            if len(rows) < len(start.rows):
+                whole = annotate(_deep(whole, start, threads).with_lines(ss_cons="", rf=""), covarying)
     except ToolError as error:
         if error.tool != "cmalign" and not isinstance(error, ToolCrashError):
             raise

@@ -123,11 +123,19 @@ def tested_rows(rows: Sequence[str]) -> list[str]:
     """Returns the rows that are tested: all, or of more than ``MOST_ROWS`` the first and those that differ most."""
     if len(rows) <= MOST_ROWS:
         return list(rows)
-    others = select(as_cells(rows), range(1, len(rows)), most=MOST_ROWS - 1, max_identity=1.0)
-    return [rows[number] for number in (0, *others)]
+    cells = as_cells(rows)
+    # insertions have no say: the rows are the same with and without their columns
+    filled = cells[:, (cells != ord("-")).mean(axis=0) > _FILLED]
+    return [rows[number] for number in _most_different(filled.tobytes(), filled.shape)]
 
 
 # the same letters are asked twice: for their structure, and with it
+@lru_cache(maxsize=1)
+def _most_different(cells: bytes, shape: tuple[int, ...]) -> tuple[int, ...]:
+    codes = np.frombuffer(cells, dtype=np.uint8).reshape(shape)
+    return (0, *select(codes, range(1, len(codes)), most=MOST_ROWS - 1, max_identity=1.0))
+
+
 @lru_cache(maxsize=1)
 def _tested(
     letters: bytes, shape: tuple[int, ...], seed: int

@@ -11,41 +11,46 @@ from rhoma.artifacts import MANIFEST
 from rhoma.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rhoma.io.fasta import Skipped
     from rhoma.models.embedder import Embedder
-    from rhoma.run.search import SearchRun
+    from rhoma.search.config import SearchConfig
     from rhoma.sequences import Record
 
 
-def parameters_of(run: SearchRun, queries: Sequence[Record | Skipped], embedder: Embedder) -> str:
+def parameters_of(
+    search: SearchConfig,
+    queries: Sequence[Record | Skipped],
+    embedder: Embedder,
+    files: Mapping[str, Path | None],
+    others: Mapping[str, object],
+) -> str:
     """Returns all that the results of a run depend on, as the text of ``parameters.json``.
+
+    Args:
+        search: Settings of the search.
+        queries: All of them, also those that are too short.
+        embedder: What embeds them.
+        files: By the names of their parameters; of an index its manifest says what it is.
+        others: All other parameters.
 
     Raises:
         InputError: A file is missing.
     """
-    database = run.database / MANIFEST if run.database.is_dir() else run.database
     values: dict[str, Any] = {
-        **run.search.model_dump(exclude={"threads"}, exclude_none=True),
-        "queries": str(run.queries),
+        **search.model_dump(exclude={"threads"}, exclude_none=True),
         "queries_sha256": hashlib.sha256(repr(queries).encode()).hexdigest(),
-        "database": str(run.database),
-        "database_sha256": sha256(database),
-        **_file("labels", run.labels),
-        **_file("rfam_cm", run.rfam_cm),
-        **_file("rfam_clanin", run.rfam_clanin),
-        "rfam_hits": None if run.rfam_cm is None else run.rfam_hits,
         "model": embedder.name,
         "model_sha256": embedder.sha256,
-        "strict": run.strict,
-        "aligner": run.aligner,
-        "calibrate": run.calibrate,
-        "max_homologs": run.max_homologs,
-        "batch_size": run.batch_size,
+        **others,
         "version": __version__,
     }
+    for name, path in files.items():
+        if path is not None:
+            what = path / MANIFEST if name == "database" and path.is_dir() else path
+            values |= {name: str(path), f"{name}_sha256": sha256(what)}
     values = {key: value for key, value in sorted(values.items()) if value is not None}
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
@@ -60,8 +65,3 @@ def sha256(path: Path) -> str:
         raise InputError("no such file", path=path, remedy="check the path")
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _file(name: str, path: Path | None) -> dict[str, str]:
-    """Returns a file that may be given, with its sha256."""
-    return {} if path is None else {name: str(path), f"{name}_sha256": sha256(path)}

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What the results depend on besides queries, encoder and the settings of the search.
+_FILES = ("database", "labels", "rfam_cm", "rfam_clanin")
+_SETTINGS = ("strict", "aligner", "calibrate", "max_homologs", "batch_size")
+
 
 @dataclass(frozen=True)
 class SearchRun:
@@ -115,7 +119,13 @@ class SearchRun:
         embedder = load_embedder(self.model, device=self.device, threads=self.search.threads, model_dir=self.model_dir)
         if self.database.is_dir():
             Index.open(self.database, model_sha256=embedder.sha256)
-        parameters = parameters_of(self, [*records, *short], embedder)
+        rfam_hits = None if self.rfam_cm is None else self.rfam_hits
+        others = {name: getattr(self, name) for name in _SETTINGS} | {
+            "queries": str(self.queries),
+            "rfam_hits": rfam_hits,
+        }
+        files = {name: getattr(self, name) for name in _FILES}
+        parameters = parameters_of(self.search, [*records, *short], embedder, files, others)
         if place.complete(self.out, parameters, overwrite=self.overwrite):
             if self.save_index is not None and not (self.save_index / MANIFEST).is_file():
                 raise InputError(
