@@ -4,6 +4,7 @@
     python benchmarks/alignment.py --rfam DIR --part seeds --families 100 --rows 50 --split assets/encoder/split.tsv
     python benchmarks/alignment.py --rfam DIR --part null --families 20 --rows 50 --shuffles 5
     python benchmarks/alignment.py --rfam DIR --part power --families 60 --rows 50
+    python benchmarks/alignment.py --rfam DIR --part power --families 24 --rows 100 --alike 0.8
     python benchmarks/alignment.py --rfam DIR --part times
     python benchmarks/alignment.py --rfam DIR --part deep --family RF00005
 
@@ -23,11 +24,11 @@ and test families.
 
 ``null`` shuffles the substitutions of seeds along their trees and counts pairs that are significant all the same.
 ``power`` counts how many curated base pairs are significant, by their substitutions, and fits the logistic curve of
-:func:`rhoma.msa.covariation.power`. ``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt,
-5,000 and 10,000 of 72 nt and 60 of 1,870 nt from the models of tRNA, tmRNA, 5S and SSU rRNA seeds by cmemit, from
-unaligned rows to model and evidence. ``deep`` searches (``rhoma search``) with one member of a family in a database of
-5,000 relatives, its members and copies of them of which 15 % of the letters are substituted, and prints hits, rows,
-Neff and seconds.
+:func:`rhoma.msa.covariation.power`; ``--alike`` is the identity from which on rows count as one (above 1: none do).
+``times`` makes alignments of 100 rows of 76 nt, 100 of 400 nt, 1,000 of 120 nt, 5,000 and 10,000 of 72 nt and 60 of
+1,870 nt from the models of tRNA, tmRNA, 5S and SSU rRNA seeds by cmemit, from unaligned rows to model and evidence.
+``deep`` searches (``rhoma search``) with one member of a family in a database of 5,000 relatives, its members and
+copies of them of which 15 % of the letters are substituted, and prints hits, rows, Neff and seconds.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from rhoma.alignment import Alignment, as_cells, as_rows, ungapped
 from rhoma.evaluate.alignments import AlignmentFigures, compare, rows_of_seed
 from rhoma.evaluate.metrics import interval
 from rhoma.models.states import load_states
+from rhoma.msa import covariation as tests
 from rhoma.msa.build import BuildConfig, build, choose_rows
 from rhoma.msa.consensus import fold
 from rhoma.msa.covariation import UNKNOWN, covariation, fitch, simulate, states, tree
@@ -159,7 +161,7 @@ def seeds(args: argparse.Namespace) -> None:
 def mean(values: NDArray[np.float64], names: Sequence[str]) -> str:
     """Returns a mean over families with its 95 % interval; families without a value do not count."""
     some = np.flatnonzero(~np.isnan(values))
-    low, high = interval(values[some], [names[n] for n in some])
+    low, high = interval(values[some], [names[n] for n in some.tolist()])
     return f"{values[some].mean():.3f} ({low:.3f} to {high:.3f})"
 
 
@@ -185,19 +187,23 @@ def null(args: argparse.Namespace) -> None:
 
 
 def power(args: argparse.Namespace) -> None:
-    """Prints curated pairs and those that are significant by substitutions, and the curve's intercept and slope."""
-    counts, found = [], []
+    """Prints curated pairs and those that are significant by substitutions, how many others are, and the curve."""
+    tests.ALIKE = args.alike
+    counts, found, others = [], [], 0
     for seed in chosen(args.rfam, args.families, args.rows, args.longest):
         for pair in covariation(cut(whole(seed), args.rows)):
             if pair.paired:
                 counts.append(pair.substitutions)
                 found.append(pair.significant)
+            else:
+                others += pair.significant
     substitutions, significant = np.array(counts), np.array(found)
     edges = [0, 2, 5, 10, 15, 20, 30, 40, 60, 1_000]
     for low, high in zip(edges, edges[1:], strict=False):
         inside = (substitutions >= low) & (substitutions < high)
         print(low, high - 1, int(inside.sum()), int(significant[inside].sum()), sep="\t")
     model = LogisticRegression(C=1e6).fit(np.log1p(substitutions)[:, None], significant)
+    print(f"{significant.sum()} of {len(significant)} pairs, and {others} others")
     print(f"intercept {model.intercept_[0]:.2f} slope {model.coef_[0, 0]:.2f}")
 
 
@@ -265,6 +271,7 @@ def main() -> None:
     parser.add_argument("--family", default="RF00005", help="family of the database (deep)")
     parser.add_argument("--relatives", type=int, default=5_000, help="its sequences (deep)")
     parser.add_argument("--shuffles", type=int, default=5)
+    parser.add_argument("--alike", type=float, default=tests.ALIKE, help="identity of rows that count as one (power)")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     {"seeds": seeds, "null": null, "power": power, "times": times, "deep": deep}[args.part](args)

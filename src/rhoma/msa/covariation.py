@@ -37,7 +37,7 @@ _FILLED = 0.5
 # More rows add time, not evidence; the most different ones count.
 MOST_ROWS = 400
 # Rows at least so identical count as one (docs/decisions.md).
-_ALIKE = 0.9
+ALIKE = 0.9
 # The tables of all pairs of more columns do not fit a laptop.
 MOST_COLUMNS = 1_000
 _NULLS = 20
@@ -169,7 +169,7 @@ def states(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def row_weights(letters: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Returns one over the number of rows at least 90 % identical to each, itself counted; shape (rows,)."""
-    near = _identities(letters) >= _ALIKE - 1e-6
+    near = _identities(letters) >= ALIKE - 1e-6
     np.fill_diagonal(near, val=True)
     return np.asarray(1 / near.sum(axis=1), dtype=np.float32)
 
